@@ -77,6 +77,14 @@ def test_the_route_follows_its_members_costs_one_write_a_change_and_goes_with_th
         installed.kubectl("label", "httproute", GROUP, "-n", plane_namespace, "team=a", actor="user")
         until(lambda: route(installed, plane_namespace)["metadata"]["resourceVersion"] != version, "the label to be there")
 
+        for label in ("group", "workspace"):
+            installed.kubectl("label", "httproute", GROUP, "-n", plane_namespace, f"workspace-ctrl/{label}-", actor="user")
+            workspaces.wait_ready(installed, plane_namespace, "v1", "GroupReady")
+            until(
+                lambda name=f"workspace-ctrl/{label}": name in route(installed, plane_namespace)["metadata"]["labels"],
+                "the label of ours to be there again",
+            )
+
     with ControllerProcess(installed) as restarted:
         workspaces.apply(installed, plane_namespace, member("v3", behind, fallback=True))
         workspaces.wait_ready(installed, plane_namespace, "v3", "GroupReady")

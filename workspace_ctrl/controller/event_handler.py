@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.watches import (
-    HTTP_ROUTES,
     INFERENCE_POOLS,
     INFERENCE_SETS,
     PODS,
@@ -61,10 +60,11 @@ class EventHandler:
         match watched.enqueues:
             case Enqueues.OWNER | Enqueues.OWNER_OF_DEPLOYMENT:
                 owner = self._cache.owner_of(watched, record)
+                sharers = self._sharers(record) if isinstance(record, HTTPRoute) else ()
                 if owner is None:
-                    return self._members(record) if watched is HTTP_ROUTES else ()
+                    return sharers
                 pools = self._pools(watched, record, owner)
-                return (owner, *self._siblings(pools), *self._fellows(watched, record, owner))
+                return (owner, *sharers, *self._siblings(pools), *self._fellows(watched, record, owner))
             case Enqueues.OWNER_OF_DEPLOYED:
                 owner = self._cache.owner_of(watched, record)
                 return (owner,) if owner is not None and not self._cache.is_being_deployed(owner) else ()
@@ -93,6 +93,16 @@ class EventHandler:
         concerned = record if isinstance(record, WorkspaceRecord) else self._cache.holder(owner)
         if watched.concerns_group and concerned is not None and concerned.group:
             yield from (key for key in self._members(concerned) if key != owner)
+
+    def _sharers(self, route: HTTPRoute) -> tuple[Key, ...]:
+        """Return the members of the group of a route that no Workspace controls.
+
+        They are found by its name as well, because labels may have been removed or changed.
+        """
+        if route.meta.controller_uid:
+            return ()
+        groups = dict.fromkeys(filter(None, (route.group, route.ref.name)))
+        return tuple(member.key for group in groups for member in self._cache.members_of((route.ref.namespace, group)))
 
     def _members(self, record: object) -> tuple[Key, ...]:
         """Return the members of the group of a Workspace, or of a group's route."""

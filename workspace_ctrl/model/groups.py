@@ -41,6 +41,19 @@ class GroupRecords:
     is_shard: bool = False
     """Whether there may be members that another process reconciles, and that are unknown here."""
 
+    @property
+    def has_own_route(self) -> bool:
+        """Whether the HTTPRoute with the name of the group is its route.
+
+        The label of the group says so. Where somebody has removed or changed it, the API server's notes do: a member owns the route, none
+        controls it, and we have applied it.
+        """
+        route = self.route
+        if route is None or route.group == self.name:
+            return route is not None
+        is_owned = not route.owners.isdisjoint(member.workspace.meta.uid for member in self.members)
+        return is_owned and not route.meta.controller_uid and bool(route.meta.owned)
+
     def with_route(self, route: HTTPRoute) -> "GroupRecords":
         """Return the records with `route` as it is after a write, if it is the group's."""
         return replace(self, route=route) if route.group == self.name else self

@@ -252,7 +252,7 @@ class HTTPRoute(Attached):
     weights: Mapping[str, int] = field(default_factory=dict)
     """Of the route of a group: its members that get requests, with their weights."""
     owners: frozenset[str] = frozenset()
-    """Of the route of a group: the uids of its members."""
+    """The uids of its owners if none of them controls it: of the route of a group, those of its members."""
     status_request: str = ""
     """By which it has asked the Gateways' controllers for a new status of its pool; empty if it does not."""
 
@@ -270,6 +270,7 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
     meta, spec = parse_meta(raw, kind), spec_of(raw)
     namespace, metadata = meta.ref.namespace, raw.get("metadata") or {}
     group = intern((metadata.get("labels") or {}).get(GROUP_LABEL, ""))
+    is_shared = bool(group) or not meta.controller_uid  # the label may have been removed
     if len(packed(spec)) > _LONGEST_ROUTE:
         raise ValueError(f"its spec is larger than {_LONGEST_ROUTE >> 10} KiB")
     return HTTPRoute(
@@ -280,9 +281,9 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
         rules=tuple(_parse_rule(rule, namespace) for rule in spec.get("rules") or ()),
         created=intern(metadata.get("creationTimestamp") or ""),
         group=group,
-        weights=_parse_weights(metadata) if group else {},
+        weights=_parse_weights(metadata) if is_shared else {},
         owners=frozenset(bounded(owner.get("uid", "")) for owner in metadata.get("ownerReferences") or ())
-        if group
+        if is_shared
         else frozenset(),
         status_request=bounded((metadata.get("annotations") or {}).get(STATUS_REQUEST_ANNOTATION, "")),
     )

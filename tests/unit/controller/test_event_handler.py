@@ -224,6 +224,11 @@ class Grouped(Handled):
 SHARED = replace(route(), meta=replace(meta("HTTPRoute", "chat", owner=""), workspace=""), group="chat")
 
 
+def labelled(name):
+    """The route of the group with the label of the route of a Workspace."""
+    return replace(SHARED, meta=replace(SHARED.meta, workspace=name), group="")
+
+
 @pytest.mark.parametrize(
     ("watched", "record", "keys"),
     [
@@ -234,6 +239,10 @@ SHARED = replace(route(), meta=replace(meta("HTTPRoute", "chat", owner=""), work
         pytest.param(watches.STATEFUL_SETS, Workload(meta("StatefulSet")), BOTH, id="its model server on several nodes"),
         pytest.param(watches.HTTP_ROUTES, route(), BOTH, id="its own route"),
         pytest.param(watches.HTTP_ROUTES, SHARED, BOTH, id="the route of the group"),
+        pytest.param(watches.HTTP_ROUTES, replace(SHARED, group=""), BOTH, id="that route without its label"),
+        pytest.param(
+            watches.HTTP_ROUTES, labelled("third"), {*BOTH, (NAMESPACE, "third")}, id="that route with the label of another"
+        ),
         pytest.param(watches.SERVICES, service(), {KEY}, id="nothing else"),
     ],
 )

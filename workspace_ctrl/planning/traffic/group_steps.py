@@ -168,7 +168,7 @@ def _blocking(desired: DesiredGroup) -> Problem | None:
     if records.namesake is not None and live is None:
         text = f"{records.namesake} has the name of group {records.name}, so its route has it, too; rename one of them"
         return _problem("GroupNameTaken", text)
-    if live is not None and live.group != records.name:
+    if live is not None and not records.has_own_route:
         text = f"{live.ref}, whose name the group's route needs, is not of group {records.name}; delete it, or rename the group"
         return _problem("GroupNameTaken", text)
     unknown = live.owners - {member.workspace.meta.uid for member in records.members} if live is not None else frozenset()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.factories import NAMESPACE, SETTINGS, applied_fields, gateway, meta
 from tests.unit.planning.traffic.groups import GROUP, SHARED, cluster, group, member
-from workspace_ctrl.api.labels import GROUP_WEIGHTS_ANNOTATION, OWNER_LABEL
+from workspace_ctrl.api.labels import GROUP_LABEL, GROUP_WEIGHTS_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.route_claims import MODEL_HEADER, RouteClaim
 from workspace_ctrl.planning.manifests import applied_hash
@@ -153,6 +153,44 @@ def test_a_change_by_others_is_reverted():
     found = stored(manifest(TWO), managedFields=[fields])
     (step,) = planned(replace(TWO, route=found)).steps
     assert step.repairs
+
+
+def with_labels(change):
+    """The route after another manager has changed labels, which we do not own any more then."""
+    document = manifest(TWO)
+    fields = applied_fields(document)
+    labels = document["metadata"]["labels"] | change
+    for name in change:
+        del fields["fieldsV1"]["f:metadata"]["f:labels"][f"f:{name}"]
+    kept = {name: value for name, value in labels.items() if value is not None}
+    return stored(document, labels=kept, managedFields=[fields])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({name: value}, id=f"{name} {'removed' if value is None else 'changed'}")
+        for name in (GROUP_LABEL, OWNER_LABEL, MANAGED_BY_LABEL)
+        for value in (None, "other")
+    ],
+)
+def test_labels_of_the_route_are_repaired_whoever_has_removed_or_changed_them(change):
+    outcome = planned(replace(TWO, route=with_labels(change)))
+    (step,) = outcome.steps
+    assert (type(step), step.repairs, outcome.problems) == (Apply, True, ())
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param(lambda found: replace(found, owners=frozenset({"elsewhere"})), id="no member owns it"),
+        pytest.param(lambda found: replace(found, meta=replace(found.meta, owned=b"")), id="we have not applied it"),
+        pytest.param(lambda found: replace(found, meta=replace(found.meta, controller_uid="uid-of-v1")), id="it is a member's own"),
+    ],
+)
+def test_a_route_without_the_label_of_the_group_that_may_be_of_others_is_not_written(others):
+    outcome = planned(replace(TWO, route=others(with_labels({GROUP_LABEL: None}))))
+    assert (outcome.steps, [problem.reason for problem in outcome.problems]) == ((), ["GroupNameTaken"])
 
 
 def test_the_route_that_is_read_again_has_its_weights_and_owners():
