@@ -58,6 +58,11 @@ class RouteClaimIndex:
                 self._changed(other)
         return True
 
+    def claims(self, key: Key) -> tuple[str, frozenset[RouteClaim]]:
+        """Return the creation time and the claims that were set for the Workspace `key`."""
+        (created, _, _), claims = self._claims.get(key, (("", *key), frozenset()))
+        return created, claims
+
     def forget(self, key: Key) -> None:
         """Remove all claims of the Workspace `key`."""
         self.set(key, "", frozenset())
@@ -153,7 +158,7 @@ def claims_of_groups(cache: Cache, *, is_shard: bool) -> Iterator[tuple[RouteCla
         if is_shard and route.group:
             yield holder, route.created, accepted_claims(route, cache.gateways.get)
         elif members:
-            yield holder, members[0].created, claims_of(route, cache.gateways.get)
+            yield holder, min(filter(None, (route.created, members[0].created)), default=""), claims_of(route, cache.gateways.get)
 
 
 def claims_of_routes(cache: Cache) -> Iterator[tuple[WorkspaceRecord, frozenset[RouteClaim]]]:

@@ -164,10 +164,7 @@ class Reconciler:
             return None
         if under_way.state.dependencies is not before:
             under_way.snapshot = self._watches.of(under_way.key).on(under_way.snapshot)
-        taken = self._claims.claim(under_way.workspace, desired.claims)
-        of_groups = self._claims.claim_for_groups(under_way.key, desired.groups)
-        if of_groups:
-            taken = {**taken, **of_groups}
+        taken = self._claims.claim(under_way.workspace, desired.claims, desired.groups)
         if taken:
             under_way.snapshot = replace(under_way.snapshot, taken=taken)
         outcome = make_plan(desired, under_way.snapshot)

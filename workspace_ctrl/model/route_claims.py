@@ -6,7 +6,8 @@ that is how routes are combined. Between namespaces it is a conflict, except whe
 prefix, and on its own Gateways.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from workspace_ctrl.records.listeners import hostnames_overlap
@@ -87,14 +88,26 @@ class RouteClaim(NamedTuple):
 
 
 RouteClaimHolder = tuple[str, str]
-"""Namespace and name of a Workspace or InferenceSet, or of a group as `group_holder` returns it."""
+"""Namespace and name of a Workspace or InferenceSet, or what `group_holder` or `yielding_holder` returns."""
 _GROUP: Final = "group "
 """Begins the name of a group; no Workspace has a space in its name."""
+_YIELDING: Final = "yielding "
+"""Begins the name of a Workspace with those of its claims that yield to all others."""
 
 
 def group_holder(namespace: str, group: str) -> RouteClaimHolder:
     """Return what holds the claims of a group of Workspaces, which have them together."""
     return namespace, f"{_GROUP}{group}"
+
+
+def yielding_holder(holder: RouteClaimHolder) -> RouteClaimHolder:
+    """Return what holds those claims of a Workspace that yield to all others, whatever its age."""
+    return holder[0], f"{_YIELDING}{holder[1]}"
+
+
+def workspace_of_holder(holder: RouteClaimHolder) -> RouteClaimHolder:
+    """Return the Workspace that holds claims, yielding or not; a group as it is."""
+    return holder[0], holder[1].removeprefix(_YIELDING)
 
 
 def group_of_holder(holder: RouteClaimHolder) -> str:
@@ -105,7 +118,49 @@ def group_of_holder(holder: RouteClaimHolder) -> str:
 def holder_title(holder: RouteClaimHolder, kind: str) -> str:
     """Return who holds claims, for messages; of a group, `kind` does not count."""
     group = group_of_holder(holder)
-    return f"group {group} of namespace {holder[0]}" if group else f"{kind} {'/'.join(holder)}"
+    return f"group {group} of namespace {holder[0]}" if group else f"{kind} {'/'.join(workspace_of_holder(holder))}"
+
+
+@dataclass(frozen=True, slots=True)
+class TakenClaims:
+    """The claims that others keep from a Workspace, and those that they keep from its groups; each with the title of the other one."""
+
+    own: Mapping[RouteClaim, str] = field(default_factory=dict)
+    """Those of the Workspace itself."""
+    of_members: frozenset[RouteClaim] = frozenset()
+    """Which of these are no conflict: names of the model that another member of its group has as well."""
+    groups: Mapping[str, Mapping[RouteClaim, str]] = field(default_factory=dict)
+    """Group → those of its route."""
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.own) or any(self.groups.values())
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The titles of the others with which there is a conflict, sorted."""
+        mine = (title for claim, title in self.own.items() if claim not in self.of_members)
+        return tuple(sorted({*mine, *(title for taken in self.groups.values() for title in taken.values())}))
+
+
+NOTHING_TAKEN: Final = TakenClaims()
+
+
+def names_of_members(taken: Mapping[RouteClaim, RouteClaimHolder], members: Collection[RouteClaimHolder]) -> frozenset[RouteClaim]:
+    """Return those of the `taken` claims of a Workspace that are names of its model which one of `members`, of its group, has, too.
+
+    Versions of one model have the same names, so this is no conflict between them.
+    """
+    return frozenset(claim for claim, holder in taken.items() if claim.header and holder in members)
+
+
+def group_with_claim(claim: RouteClaim, namespace: str) -> str:
+    """Return the name of the group of `namespace` whose route would have this claim; empty if that of none would."""
+    prefix, name = f"{prefix_of(namespace)}/", claim.header.removeprefix(f"{MODEL_HEADER}=")
+    if claim.header:
+        return name if name != claim.header else ""
+    rest = claim.path.removeprefix(prefix)
+    return rest if rest != claim.path and "/" not in rest else ""
 
 
 def prefix_of(namespace: str) -> str:

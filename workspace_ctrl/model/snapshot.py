@@ -13,7 +13,7 @@ from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
-from workspace_ctrl.model.route_claims import RouteClaim
+from workspace_ctrl.model.route_claims import NOTHING_TAKEN, TakenClaims
 from workspace_ctrl.records.chart_inventory import ChartObjectId
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
@@ -132,8 +132,8 @@ class Snapshot:
     """The group of the Workspace, and groups that it was a member of whose routes still have it as an owner."""
     canary_count: CanaryCount | None = None
     """What is counted for the Workspace as a canary; None while nothing is counted."""
-    taken: Mapping[RouteClaim, str] = field(default_factory=dict)
-    """Claims of the Workspace on listeners that an older Workspace already has, with the title of that one."""
+    taken: TakenClaims = NOTHING_TAKEN
+    """What of the claims of the Workspace and of its groups on listeners others already have."""
     nodes: tuple[Node, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is missing."""

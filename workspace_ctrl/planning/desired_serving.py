@@ -47,8 +47,8 @@ class DesiredServing:
     objectives: Mapping[str, Objective]
     """The InferenceObjectives, by the names of their objects."""
     route: DesiredRoute
-    note: str = ""
-    """What of the model names is not served, as a warning for the author; empty if all are, or if it is not known."""
+    notes: tuple[str, ...] = ()
+    """What of the model names is not served, and which path is the group's, as warnings for the author."""
 
     def selector(self, workload_kind: str) -> Mapping[str, str]:
         """Return the labels of the pods that serve requests, of a workload of that kind."""

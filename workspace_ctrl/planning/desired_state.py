@@ -13,11 +13,12 @@ from workspace_ctrl.planning.companion.kaito_pool import behind_pool_of_kaito
 from workspace_ctrl.planning.desired_serving import DesiredRoute, DesiredServing, route_ref
 from workspace_ctrl.planning.gateway.objectives import concerns_llm_d
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.gateway.route import header_problem, path_problem, routing
+from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import LookUpModel, Query
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup, desire_group
+from workspace_ctrl.planning.traffic.handover import keeps_name, without_path_of_group
 from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec, unserved_names
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
@@ -59,7 +60,7 @@ class Desired:
         """What of the Workspace has no effect, and what was assumed or left out, as warnings for its author."""
         if self.serving is None:
             return self.resolved.notes
-        return (*self.resolved.notes, *self.serving.server.notes, *filter(None, (self.serving.note,)))
+        return (*self.resolved.notes, *self.serving.server.notes, *self.serving.notes)
 
     @property
     def problem(self) -> Problem | None:
@@ -71,12 +72,18 @@ def desire(
     resolved: ResolvedWorkspace, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None
 ) -> Desired:
     """Return the desired state of `workspace` in the cluster of `snapshot`; `known` is the model server of an earlier one."""
-    found = _desire(resolved, workspace, snapshot, settings, known)
-    return replace(found, groups=_groups(workspace, snapshot, settings)) if snapshot.groups else found
+    groups = _groups(workspace, snapshot, settings) if snapshot.groups else ()
+    found = _desire(resolved, workspace, snapshot, settings, known, groups)
+    return replace(found, groups=groups) if groups else found
 
 
-def _desire(
-    resolved: ResolvedWorkspace, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None
+def _desire(  # noqa: PLR0917 - all inputs of planning, and what its groups are
+    resolved: ResolvedWorkspace,
+    workspace: WorkspaceRecord,
+    snapshot: Snapshot,
+    settings: PlanSettings,
+    known: PlannedServer | None,
+    groups: tuple[DesiredGroup, ...],
 ) -> Desired:
     if workspace.meta.deleting:
         return Desired(workspace, resolved, settings, resolved.dependencies, claims=frozenset())
@@ -88,7 +95,8 @@ def _desire(
     spec = resolved.spec
     if settings.is_companion:
         spec = behind_pool_of_kaito(spec, workspace, snapshot.named_pool, has_release=snapshot.release is not None)
-    serving = _serving(resolved, spec, planned.server, workspace, snapshot, settings)
+    group = next((each for each in groups if each.has(workspace.meta.ref)), None)
+    serving = _serving(resolved, spec, planned.server, workspace, snapshot, settings, group)
     # A referenced route is not ours, so conflicts of its matches are not resolved here.
     claims = frozenset() if serving.route_ref else serving.route.asked.claims(serving.route.chosen.parents)
     dependencies = _dependencies(resolved, serving, workspace, snapshot, settings)
@@ -125,6 +133,7 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     workspace: WorkspaceRecord,
     snapshot: Snapshot,
     settings: PlanSettings,
+    group: DesiredGroup | None,
 ) -> DesiredServing:
     derived = names(workspace.meta.ref.name, resolved.dependencies.chart or DEFAULT_CHART)
     served = _reported(snapshot) or _served_before(workspace)
@@ -136,8 +145,12 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     moves = makes_route and not pool_ref
     leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if moves else Migration(own_pool)
     named = models if settings.match_reported_names else names_in_spec(spec, server)
-    in_header = tuple(name for name in named if name != workspace.group)  # that one leads to the group
-    asked = replace(routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
+    # The name of the group leads to the group.
+    keeps_name_of_group = keeps_name(group, snapshot.route)
+    in_header = tuple(name for name in named if name != workspace.group or keeps_name_of_group)
+    wanted = replace(routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
+    asked = without_path_of_group(wanted, workspace.meta.ref, group, chosen.parents, snapshot.route) if makes_route else wanted
+    path_note = _path_note(wanted, asked, workspace)
     refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if makes_route else None
     asked = replace(asked, path="") if refused is not None else asked
     # Names that only the model server reports follow later, from a probe through the route without them.
@@ -150,8 +163,15 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
         model_names=models,
         objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
         route=DesiredRoute(chosen, asked, leads.problem, in_header, tuple(filter(None, (refused, unnamed)))),
-        note=unserved_names(spec, server, _reported(snapshot)),
+        notes=tuple(filter(None, (unserved_names(spec, server, _reported(snapshot)), path_note))),
     )
+
+
+def _path_note(wanted: Routing, asked: Routing, workspace: WorkspaceRecord) -> str:
+    """Return that the path in the spec is that of the group, as a warning; empty if it is not."""
+    if wanted.path == asked.path:
+        return ""
+    return f"gateway.match.path {wanted.path} is that of group {workspace.group}; {workspace.meta.ref} itself has {asked.path}"
 
 
 def _reported(snapshot: Snapshot) -> tuple[str, ...]:

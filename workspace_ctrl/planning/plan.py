@@ -62,7 +62,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
         workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
-    grouped = partial(plan_groups, desired.groups, workspace, snapshot.taken, snapshot.accepted_drift, snapshot.canary_count)
+    grouped = partial(plan_groups, desired.groups, workspace, snapshot.taken.groups, snapshot.accepted_drift, snapshot.canary_count)
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
         return Plan(Decisions(), (*grouped().steps, *removal()))
@@ -271,5 +271,6 @@ def _wanted_route(desired: Desired, serving: DesiredServing, decisions: Decision
         header_names=serving.route.header_names,
         refused=serving.route.refused,
         pool=RoutedPool(pool, pool is not None and snapshot.chart.has_picker_of(pool), snapshot.ages.pool_status),
-        taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},
+        taken={claim: holder for claim, holder in snapshot.taken.own.items() if claim in (desired.claims or ())},
+        of_members=snapshot.taken.of_members,
     )

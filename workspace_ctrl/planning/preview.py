@@ -1,14 +1,14 @@
 """Preview without a cluster: the normal planning, against a simulated cluster in which every step succeeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
-from workspace_ctrl.model.route_claims import RouteClaim
+from workspace_ctrl.model.route_claims import NOTHING_TAKEN, TakenClaims
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.gateway.body_router import router_release, router_source
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
@@ -29,7 +29,7 @@ class Neighbours:
 
     sections: tuple[GatewayChoice, ...] = ()
     """The listeners that they name."""
-    taken: Mapping[RouteClaim, str] = field(default_factory=dict)
+    taken: TakenClaims = NOTHING_TAKEN
     """As in `Snapshot`."""
 
 
@@ -96,8 +96,7 @@ def foresee(
     # The HelmRelease follows once the chart is fetched.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
     adapters = bool(resolved.spec is not None and resolved.spec.inference is not None and resolved.spec.inference.adapters)
-    holders = tuple(sorted(set(neighbours.taken.values())))
-    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions, holders, adapters=adapters))
+    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions, neighbours.taken.holders, adapters=adapters))
 
 
 def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:

@@ -88,3 +88,14 @@ def test_what_a_group_claims_is_known_from_its_route_at_the_start(records, is_sh
     cache = cache_of(*records)
     cache.http_routes.put(("a", "chat"), shared_route(), 9)
     assert [holder for holder, _, _ in claims_of_groups(cache, is_shard=is_shard)] == holders
+
+
+@pytest.mark.parametrize(
+    ("created", "since"),
+    [("2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"), ("2026-11-21T12:00:00Z", "2026-11-21T11:00:00Z")],
+    ids=["its route is older", "its oldest member is older"],
+)
+def test_at_the_start_of_a_process_a_group_is_as_old_as_its_route_or_its_oldest_member(created, since):
+    cache = cache_of(member("young", created="2026-11-21T12:00:00Z"), member("old"))
+    cache.http_routes.put(("a", "chat"), shared_route(creationTimestamp=created), 9)
+    assert [age for _, age, _ in claims_of_groups(cache, is_shard=False)] == [since]

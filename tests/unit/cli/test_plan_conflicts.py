@@ -113,6 +113,21 @@ def test_a_group_path_that_a_workspace_has_is_a_conflict_of_all_members():
     assert "Conflict" not in planned(*members).output
 
 
+def test_a_member_with_the_path_of_its_group_leaves_it_to_the_group():
+    members = [workspace(f"one/{name}", {"path": "/one/chat", "header": False}, group="chat") for name in ("chat-v1", "y")]
+    result = planned(*members)
+    assert "Conflict" not in result.output
+    assert "created before" not in result.output
+    found = routes(*members)
+    assert {name: set(paths) for name, paths in found.items()} == {
+        "chat": {"/one/chat"},
+        "chat-v1": {"/one/chat-v1"},
+        "y": {"/one/y"},
+    }
+    words = "gateway.match.path /one/chat is that of group chat; Workspace one/chat-v1 itself has /one/chat-v1"
+    assert words in result.stderr
+
+
 def test_matches_that_differ_are_no_conflict():
     result = planned(workspace(ONE, {"header": False}), workspace(TWO, {"header": False}))
     assert "Conflict" not in result.output

@@ -41,8 +41,8 @@ def test_the_holder_of_a_match_is_named_with_its_kind(make, title):
         store = cache.workspaces if record.meta.ref.kind == "Workspace" else cache.inference_sets
         store.put(record.key, record, number)
     claims = claims_in(cache)
-    assert claims.claim(older, frozenset({CLAIM})) == {}
-    assert claims.claim(younger, frozenset({CLAIM})) == {CLAIM: title}
+    assert claims.claim(older, frozenset({CLAIM})).own == {}
+    assert claims.claim(younger, frozenset({CLAIM})).own == {CLAIM: title}
 
 
 def test_of_another_shard_the_kind_is_not_known():
@@ -50,4 +50,4 @@ def test_of_another_shard_the_kind_is_not_known():
     claims = claims_in(Cache())
     claims.claim(named("older", "2026-11-01T00:00:00Z"), frozenset({CLAIM}))
     taken = claims.claim(named("younger", "2026-11-02T00:00:00Z"), frozenset({CLAIM}))
-    assert taken == {CLAIM: f"Workspace or InferenceSet {NAMESPACE}/older"}
+    assert taken.own == {CLAIM: f"Workspace or InferenceSet {NAMESPACE}/older"}

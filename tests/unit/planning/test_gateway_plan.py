@@ -24,7 +24,7 @@ from tests.unit.factories import (
 from tests.unit.planning.test_plan import finished, manifests, with_accepted, words
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
-from workspace_ctrl.model.route_claims import RouteClaim
+from workspace_ctrl.model.route_claims import RouteClaim, TakenClaims
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
@@ -78,7 +78,7 @@ def test_a_workspace_that_is_being_refused_keeps_its_claims():
 
 def test_a_route_that_leads_nowhere_any_more_goes():
     taken = {RouteClaim(GATEWAY, "http", "", PATH): "Workspace a/older"}
-    outcome = planned(workspace(), replace(finished(), taken=taken))
+    outcome = planned(workspace(), replace(finished(), taken=TakenClaims(taken)))
     assert words(outcome) == ["delete HTTPRoute"]
     assert reasons(outcome) == ["PathConflict"]
 
@@ -200,7 +200,7 @@ def test_too_many_references_are_told_before_the_objects_that_are_not_watched_fo
 
 def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():
     taken = {RouteClaim("another/one", "http", "", PATH): "Workspace a/older"}
-    outcome = planned(workspace(), replace(finished(), taken=taken))
+    outcome = planned(workspace(), replace(finished(), taken=TakenClaims(taken)))
     assert (words(outcome), reasons(outcome)) == ([], [])
 
 

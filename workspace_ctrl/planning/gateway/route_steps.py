@@ -55,12 +55,15 @@ class WantedRoute:
     pool: RoutedPool
     taken: Mapping[RouteClaim, str]
     """Claims of the Workspace that an older one already has."""
+    of_members: frozenset[RouteClaim] = frozenset()
+    """Which of these another member of its group has, so that they are left out without being a conflict."""
 
 
 def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, live: HTTPRoute | None) -> Decisions:
     """Plan our route, without matches that an older Workspace already has; return the decisions with what is granted."""
     parents, asked = decisions.parents, wanted.asked
-    draft.report(*wanted.refused, wanted.moving, *routing_problems(asked, wanted.header_names, wanted.taken, parents))
+    conflicts = {claim: holder for claim, holder in wanted.taken.items() if claim not in wanted.of_members}
+    draft.report(*wanted.refused, wanted.moving, *routing_problems(asked, wanted.header_names, conflicts, parents))
     granted = asked.without(wanted.taken)
     if not granted.leads_anywhere or not asked.is_claimable(parents):
         draft.delete(_metas(live))

@@ -30,6 +30,7 @@ from workspace_ctrl.planning.traffic.members import (
     wants_header,
     weights_now,
 )
+from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -54,9 +55,28 @@ class DesiredGroup:
         return self.routing.asked.claims(self.routing.parents) if self.routing is not None else frozenset()
 
     @property
+    def live_route(self) -> HTTPRoute | None:
+        """The route of the group, if it exists and is ours."""
+        return self.records.route if self.records.has_own_route else None
+
+    @property
+    def route_created(self) -> str:
+        """Creation time of that route, as text that sorts by time; empty without one."""
+        return self.live_route.created if self.live_route is not None else ""
+
+    @property
     def since(self) -> str:
-        """Creation time of the oldest member, as text that sorts by time; empty without members."""
-        return self.members[0].created if self.members else ""
+        """Since when the group counts as claimant, as text that sorts by time: as long as its route, or its oldest member, exists.
+
+        So it keeps its requests when the oldest member is replaced. The API server sets both times, and, as with a Workspace, changes of
+        what is claimed do not count. Empty without members.
+        """
+        times = filter(None, (self.route_created, self.members[0].created)) if self.members else ()
+        return min(times, default="")
+
+    def has(self, workspace: ObjectRef) -> bool:
+        """Whether a Workspace or InferenceSet takes part."""
+        return any(member.meta.ref == workspace for member in self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +115,8 @@ def plan_group(
 ) -> GroupPlan:
     """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports.
 
-    `count` is what is counted for it as a canary, and `has_wanted_pods` whether its workloads are as its spec wants them.
+    `taken` is what others have of the group's claims; `count` is what is counted for it as a canary, and `has_wanted_pods` whether its
+    workloads are as its spec wants them.
     """
     records, routed = desired.records, desired.routing
     own = next((member for member in desired.members if member.meta.ref == workspace), None)
@@ -120,7 +141,7 @@ def plan_group(
 def plan_groups(
     groups: Sequence[DesiredGroup],
     workspace: WorkspaceRecord,
-    taken: Mapping[RouteClaim, str],
+    taken: Mapping[str, Mapping[RouteClaim, str]],
     accepted_drift: Mapping[ObjectRef, Fields],
     count: CanaryCount | None = None,
     *,
@@ -128,11 +149,19 @@ def plan_groups(
 ) -> GroupPlan:
     """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former.
 
-    `count` is what is counted for it as a canary, and `has_wanted_pods` whether its workloads are as its spec wants them.
+    `taken` is what others have of the claims of each group, by its name; `count` is what is counted for it as a canary, and
+    `has_wanted_pods` whether its workloads are as its spec wants them.
     """
     counts = [count if group.records.name == workspace.group else None for group in groups]
     plans = [
-        plan_group(group, workspace.meta.ref, taken, accepted_drift, counted, has_wanted_pods=has_wanted_pods)
+        plan_group(
+            group,
+            workspace.meta.ref,
+            taken.get(group.records.name, {}),
+            accepted_drift,
+            counted,
+            has_wanted_pods=has_wanted_pods,
+        )
         for group, counted in zip(groups, counts, strict=True)
     ]
     told = (found for group, found in zip(groups, plans, strict=True) if group.records.name == workspace.group)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.unit.factories import NAMESPACE, SETTINGS, applied_fields, gateway, meta
 from tests.unit.planning.traffic.groups import GROUP, SHARED, cluster, group, member
 from workspace_ctrl.api.labels import GROUP_LABEL, GROUP_WEIGHTS_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
+from workspace_ctrl.cache.route_conflicts import taken_claims
 from workspace_ctrl.model.plan_decisions import LinkName
-from workspace_ctrl.model.route_claims import MODEL_HEADER, RouteClaim
+from workspace_ctrl.model.route_claims import MODEL_HEADER, RouteClaim, group_holder
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.steps import Apply, Delete
 from workspace_ctrl.planning.traffic.group_steps import desire_group, plan_group
@@ -309,6 +310,34 @@ def test_matches_that_an_older_workspace_has_are_left_out():
     assert [type(step) for step in outcome.steps] == [Delete]
     assert "routed to InferenceSet default/older" in outcome.problems[0].message
     assert outcome.problems[0].reason == "GroupRouteConflict"
+
+
+LATER = "2026-11-21T11:00:05Z"
+"""After v1 to v4, and before the members that replace them."""
+
+
+def lost_to_others(records, created=LATER):
+    """The claims of the group that a Workspace of another namespace, created then, keeps from it."""
+    desired = desire_group(NAMESPACE, records, SETTINGS, cluster())
+    by_name = frozenset(claim for claim in desired.claims if claim.header)
+    assert by_name
+    holder = group_holder(NAMESPACE, GROUP)
+    return taken_claims([(holder, desired.since, desired.claims), (("team-b", "chat"), created, by_name)])[holder].keys()
+
+
+def test_a_group_whose_oldest_member_is_replaced_keeps_what_it_has_from_younger_ones():
+    old, new = member("v1", match=HEADER), member("v9", match=HEADER)
+    route = stored(manifest(group(old)), creationTimestamp="2026-11-21T11:00:02Z")
+    assert lost_to_others(group(old, new)) == set()
+    assert lost_to_others(group(new)) != set()
+    assert lost_to_others(group(new, route=route)) == set()
+    assert lost_to_others(group(new, route=route), created="2026-11-21T11:00:01Z") != set()
+
+
+def test_the_age_of_a_route_that_is_not_the_groups_does_not_count():
+    new = member("v9", match=HEADER)
+    route = replace(stored(manifest(group(new)), creationTimestamp="2026-11-21T11:00:02Z"), group="", owners=frozenset())
+    assert lost_to_others(group(new, route=route)) != set()
 
 
 ANY_MEMBERS = st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.booleans()), min_size=1, max_size=8)
