@@ -269,6 +269,7 @@ def _wanted_route(desired: Desired, serving: DesiredServing, decisions: Decision
         asked=serving.route.asked_for(decisions.scaling),
         moving=serving.route.moving,
         header_names=serving.route.header_names,
+        aliases=serving.spec.aliases,
         refused=serving.route.refused,
         pool=RoutedPool(pool, pool is not None and snapshot.chart.has_picker_of(pool), snapshot.ages.pool_status),
         taken={claim: holder for claim, holder in snapshot.taken.own.items() if claim in (desired.claims or ())},

@@ -128,6 +128,40 @@ def test_a_member_with_the_path_of_its_group_leaves_it_to_the_group():
     assert words in result.stderr
 
 
+def test_two_versions_of_one_preset_share_its_names_within_a_group_and_the_older_one_gets_them():
+    """All their conditions can be True, whereas another Workspace with that name is told how to give it up."""
+    members = [workspace(f"one/{name}", {"header": True}, group="chat") for name in ("v1", "v2")]
+    result = planned(*members, output="yaml")
+    assert "Conflict" not in result.output
+    assert "GroupMembersDiffer" not in result.output
+    found = {entry["metadata"]["name"]: entry for entry in yaml.safe_load_all(result.stdout) if entry["kind"] == "HTTPRoute"}
+    by_name = {
+        route: [
+            header["value"] for rule in entry["spec"]["rules"] for match in rule["matches"] for header in match.get("headers", ())
+        ]
+        for route, entry in found.items()
+    }
+    assert by_name["v1"] == ["phi-4-mini-instruct", "phi-4-mini-instruct"]
+    assert by_name["v2"] == []
+    assert routes(*members)["v2"] == ["/one/v2"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "remedy"),
+    [
+        pytest.param({}, "set gateway.match.header to false, or use another listener", id="a preset has no other name"),
+        pytest.param({"aliases": ["mine"]}, "remove it from gateway.aliases, or use another listener", id="an alias"),
+    ],
+)
+def test_the_way_out_of_a_name_that_is_taken_is_one_that_is_not_rejected(spec, remedy):
+    one, two = (workspace(key, {"header": True}) for key in (ONE, TWO))
+    for raw in (one, two):
+        raw["gateway"] |= spec
+    result = planned(one, two)
+    assert remedy in result.stdout
+    assert "change gateway.modelName" not in result.stdout
+
+
 def test_matches_that_differ_are_no_conflict():
     result = planned(workspace(ONE, {"header": False}), workspace(TWO, {"header": False}))
     assert "Conflict" not in result.output

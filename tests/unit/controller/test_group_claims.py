@@ -106,6 +106,19 @@ async def test_after_a_restart_the_first_pass_of_any_member_knows_that_members_y
     assert again.paths() == {"v1": [CHAT], "v2": [f"/{NAMESPACE}/v2"], "chat": [CHAT]}
 
 
+async def test_a_name_that_two_members_have_is_the_older_ones_until_it_goes(namespace):
+    named = {"match": {"header": True}}
+    older = "2026-11-21T10:00:00Z"
+    namespace.give(raw_workspace("v1", created=older, **named), raw_workspace("v2", **named))
+    await namespace.passes("v1", "v2", "v1", "v2")
+    name = "phi-4-mini-instruct"
+    assert {route: name in names for route, names in namespace.names().items()} == {"v1": True, "v2": False, "chat": False}
+    assert "ModelNameConflict" not in namespace.reasons("v1") | namespace.reasons("v2")
+    namespace.give(raw_workspace("v1", created=older))
+    await namespace.passes("v1", "v2")
+    assert {route: name in names for route, names in namespace.names().items()} == {"v1": False, "v2": True, "chat": False}
+
+
 AT_FIRST = {"a": "", "v1": "chat", "v2": "chat", "zz": ""}
 NAMES = tuple(AT_FIRST)
 ACTIONS = st.one_of(

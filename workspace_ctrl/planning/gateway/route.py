@@ -5,7 +5,7 @@ catch-all match is for Gateways that serve one model. Matches that an older Work
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -169,11 +169,25 @@ def header_problem(spec: GatewaySpec | None, reported: Sequence[str]) -> Problem
 
 
 def routing_problems(
-    asked: Routing, models: Sequence[str], taken: Mapping[RouteClaim, str], parents: Sequence[Parent]
+    asked: Routing,
+    models: Sequence[str],
+    taken: Mapping[RouteClaim, str],
+    parents: Sequence[Parent],
+    *,
+    aliases: Collection[str] = (),
+    is_preset: bool = False,
 ) -> Iterator[Problem]:
-    """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass."""
+    """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass.
+
+    `aliases` are those of the `models` that are in gateway.aliases, and a model that `is_preset` cannot have another gateway.modelName.
+    """
     if taken:
-        yield _conflicts([_conflict(claim, asked, taken[claim]) for claim in sorted(taken)])
+        remedy = "set gateway.match.header to false" if is_preset else "change gateway.modelName"
+        remedies = dict.fromkeys(aliases, "remove it from gateway.aliases")
+        found = [
+            _conflict(claim, asked, taken[claim], remedies.get(claim.header.partition("=")[2], remedy)) for claim in sorted(taken)
+        ]
+        yield _conflicts(found)
     if not asked.is_claimable(parents):
         text = f"more than {_MOST_CLAIMS:,} combinations of listeners, host names and model names"
         yield Problem(LinkName.ROUTE, "TooManyMatches", f"{text}; set sectionName in gateway.parentRefs, or use fewer hostnames")
@@ -265,14 +279,14 @@ def _conflicts(found: Sequence[Problem]) -> Problem:
     return replace(found[0], message="; ".join((*shown, *more)))
 
 
-def _conflict(claim: RouteClaim, asked: Routing, holder: str) -> Problem:
-    older = f"are already routed to {holder}, which is older, or of the same second and first by name"
+def _conflict(claim: RouteClaim, asked: Routing, holder: str, remedy: str) -> Problem:
+    """Return that `holder` has the requests of a claim; `remedy` is what to do about a model name."""
+    why = "keeps them" if holder.startswith("group ") else "is older, or of the same second and first by name"
+    older = f"are already routed to {holder}, which {why}"
     for_host = f" for {claim.hostname}" if claim.hostname else ""
     if claim.header:
         name, _, value = claim.header.partition("=")
-        text = (
-            f"requests{for_host} with {name}: {value} on {claim.place} {older}; change gateway.modelName, or use another listener"
-        )
+        text = f"requests{for_host} with {name}: {value} on {claim.place} {older}; {remedy}, or use another listener"
         return Problem(LinkName.ROUTE, "ModelNameConflict", text)
     if claim.path == _ROOT and asked.path != _ROOT:
         text = f"unmatched requests{for_host} on {claim.place} {older}; set gateway.match.catchAll to false"

@@ -50,6 +50,8 @@ class WantedRoute:
     """That requests still go to the pool of a former chart."""
     header_names: tuple[str, ...]
     """Model names that may be matched by header."""
+    aliases: tuple[str, ...]
+    """Those of them that are in gateway.aliases."""
     refused: tuple[Problem, ...]
     """Requested matches that the Workspace may not have."""
     pool: RoutedPool
@@ -63,7 +65,9 @@ def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, li
     """Plan our route, without matches that an older Workspace already has; return the decisions with what is granted."""
     parents, asked = decisions.parents, wanted.asked
     conflicts = {claim: holder for claim, holder in wanted.taken.items() if claim not in wanted.of_members}
-    draft.report(*wanted.refused, wanted.moving, *routing_problems(asked, wanted.header_names, conflicts, parents))
+    is_preset = not decisions.any_server
+    problems = routing_problems(asked, wanted.header_names, conflicts, parents, aliases=wanted.aliases, is_preset=is_preset)
+    draft.report(*wanted.refused, wanted.moving, *problems)
     granted = asked.without(wanted.taken)
     if not granted.leads_anywhere or not asked.is_claimable(parents):
         draft.delete(_metas(live))

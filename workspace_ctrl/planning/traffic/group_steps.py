@@ -258,13 +258,15 @@ def _of_names(desired: DesiredGroup) -> Iterator[Problem]:
     name = desired.records.name
     if known and needed and name not in common:
         lacking = _listed(member for member in known if name not in member.model_names)
-        text = f"requests with the model name {name} fail at {lacking}; start their model servers with that name as well"
+        text = f"requests with the model name {name} fail at {lacking}; {_common_name(name)}"
         yield _problem("ModelNamesDiffer", text)
     elif known and not common:
         text = f"the members of group {name} have no model name in common: {_listed(known)}"
-        yield _problem(
-            "ModelNamesDiffer", f"{text}; start the model servers with a common name, such as --served-model-name={name}"
-        )
+        yield _problem("ModelNamesDiffer", f"{text}; {_common_name(name)}")
+
+
+def _common_name(name: str) -> str:
+    return f"set gateway.aliases: [{name}], with which presets are started; start other model servers with that name as well"
 
 
 def _listed(members: Sequence[GroupMember] | Iterator[GroupMember]) -> str:

@@ -180,10 +180,10 @@ def test_what_an_older_workspace_claims_is_left_to_it(claim, reason, words, left
 
 def test_all_that_conflicts_is_told():
     claims = [RouteClaim(GATEWAY, "http", "", PATH), RouteClaim(GATEWAY, "http", "", "/", f"{BY_MODEL}=phi")]
-    (problem,) = routing_problems(wanted(match={"header": True}), MODELS, dict.fromkeys(claims, ("a", "older")), ())
+    (problem,) = routing_problems(wanted(match={"header": True}), MODELS, dict.fromkeys(claims, "Workspace a/older"), ())
     assert f"requests under {PATH} on" in problem.message
     assert f"requests with {BY_MODEL}: phi on" in problem.message
-    many = {RouteClaim(GATEWAY, f"l{number}", "", PATH): ("a", "older") for number in range(9)}
+    many = {RouteClaim(GATEWAY, f"l{number}", "", PATH): "Workspace a/older" for number in range(9)}
     (problem,) = routing_problems(wanted(), MODELS, many, ())
     assert problem.message.endswith("; and 4 more")
 
