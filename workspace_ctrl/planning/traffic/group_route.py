@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from workspace_ctrl.api.gateway_spec import NO_TIMEOUT
 from workspace_ctrl.api.labels import (
     FIELD_MANAGER,
     GROUP_LABEL,
@@ -15,8 +16,10 @@ from workspace_ctrl.model.plan_decisions import Parent
 from workspace_ctrl.model.route_claims import MODEL_HEADER, REQUEST_ID_HEADER
 from workspace_ctrl.planning.gateway.route import Routing, by_path, exact_header, parent_reference, path_of, to_root
 from workspace_ctrl.planning.manifests import Manifest, stamped
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.traffic.members import GroupMember, heaviest
 from workspace_ctrl.planning.traffic.request_ids import fractions
+from workspace_ctrl.records.gateways import HTTPRoute
 
 BY_WEIGHT: Final = "weights"
 BY_REQUEST_ID: Final = "requestIds"
@@ -63,6 +66,18 @@ def group_routing(namespace: str, group: str, lead: Routing, parents: Sequence[P
     return Routing(pool="", path=path_of(namespace, group), headers=headers, hostnames=lead.hostnames, timeout=lead.timeout)
 
 
+def routing_of(route: HTTPRoute, settings: PlanSettings) -> Routing:
+    """Return what a group without a member whose fields it could have keeps of its route."""
+    return Routing(
+        pool="", hostnames=route.hostnames, timeout="" if settings.request_timeout == NO_TIMEOUT else settings.request_timeout
+    )
+
+
+def has_header(route: HTTPRoute) -> bool:
+    """Whether the route of a group matches its name in the header of the model name."""
+    return any(header.startswith(f"{MODEL_HEADER}=") for rule in route.rules for match in rule.matches for header in match.headers)
+
+
 def group_route(wanted: GroupRouting, granted: Routing, members: Sequence[GroupMember]) -> Manifest:
     """Return the HTTPRoute of a group with the matches that are `granted`; all `members` own it, and it goes with the last of them."""
     weights = wanted.effective
@@ -95,8 +110,14 @@ def _rules(wanted: GroupRouting, granted: Routing) -> Iterator[dict[str, Any]]:
 
 
 def _divided(wanted: GroupRouting, granted: Routing, match: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the rules that divide the requests of one match; the last one takes what the others leave."""
+    """Yield the rules that divide the requests of one match; the last one takes what the others leave.
+
+    Where no member gets requests, the only backend has weight 0, for which the Gateway API has Gateways answer with an error.
+    """
     weights, rest = wanted.effective, {"timeouts": {"request": granted.timeout}} if granted.timeout else {}
+    if not weights:  # Gateways answer with an error then, whereas without a rule another route might get the requests
+        yield {"matches": [match], "backendRefs": [_backend(pool, 0) for pool in [*wanted.pools.values()][:1]]} | rest
+        return
     if wanted.division == BY_WEIGHT:
         yield {"matches": [match], "backendRefs": [_backend(wanted.pools[name], weights[name]) for name in weights]} | rest
         return

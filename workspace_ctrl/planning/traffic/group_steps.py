@@ -12,7 +12,7 @@ from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents
+from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import routing
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -20,7 +20,7 @@ from workspace_ctrl.planning.removal import delete_steps
 from workspace_ctrl.planning.steps import Apply, Step
 from workspace_ctrl.planning.traffic.canary import Observed
 from workspace_ctrl.planning.traffic.canary_steps import annotation_of, counting_steps, decide_canary
-from workspace_ctrl.planning.traffic.group_route import UNDIVIDED, GroupRouting, group_route, group_routing
+from workspace_ctrl.planning.traffic.group_route import UNDIVIDED, GroupRouting, group_route, group_routing, has_header, routing_of
 from workspace_ctrl.planning.traffic.members import (
     MOST_MEMBERS,
     GroupMember,
@@ -28,6 +28,7 @@ from workspace_ctrl.planning.traffic.members import (
     members_of,
     title,
     wants_header,
+    weights_kept,
     weights_now,
 )
 from workspace_ctrl.records.gateways import HTTPRoute
@@ -92,13 +93,17 @@ def desire_group(namespace: str, records: GroupRecords, settings: PlanSettings, 
     """Return what the route of a group in `namespace` should be; `cluster` has no route of a member."""
     members = members_of(records, settings)[:MOST_MEMBERS] if settings.gateway_extension else ()
     lead = next((member for member in members if member.has_own_route), None)
-    if lead is None:
+    if lead is not None:
+        chosen = choose_parents(namespace, lead.gateway, settings, replace(cluster, route=lead.route))
+        own, by_header = routing(lead.meta.ref, lead.gateway, lead.pool, (), settings), wants_header(lead)
+    elif records.route is not None and records.has_own_route:  # its route stays as it is, but for its members
+        chosen = parents_of(records.route, settings, cluster)
+        own, by_header = routing_of(records.route, settings), has_header(records.route)
+    else:
         return DesiredGroup(records, members)
-    chosen = choose_parents(namespace, lead.gateway, settings, replace(cluster, route=lead.route))
     if not chosen.parents:
         return DesiredGroup(records, members, lead, chosen)
-    own = routing(lead.meta.ref, lead.gateway, lead.pool, (), settings)
-    asked = group_routing(namespace, records.name, own, chosen.parents, by_header=wants_header(lead))
+    asked = group_routing(namespace, records.name, own, chosen.parents, by_header=by_header)
     pools = {member.name: member.pool for member in members}
     wanted = GroupRouting(namespace, records.name, chosen.parents, asked, weights_now(members), pools)
     return DesiredGroup(records, members, lead, chosen, wanted)
@@ -170,11 +175,12 @@ def plan_groups(
 
 
 def _steps(desired: DesiredGroup, taken: Mapping[RouteClaim, str], accepted_drift: Mapping[ObjectRef, Fields]) -> Iterator[Step]:
-    live, routed = desired.records.route, desired.routing
+    live = desired.records.route
     if not desired.members:
         yield from delete_steps(live.meta) if live is not None else ()
         return
-    if routed is None or not routed.weights or not all(member.is_observed for member in desired.records.members):
+    routed = _routed_now(desired)
+    if routed is None:
         return  # it stays as it is until more is known
     granted = routed.asked.without(taken)
     if not granted.leads_anywhere:
@@ -189,6 +195,22 @@ def _steps(desired: DesiredGroup, taken: Mapping[RouteClaim, str], accepted_drif
         yield Apply(manifest, LinkName.GROUP, force=True)
     elif not is_ours(manifest, live.meta.owned) and accepted_drift.get(live.ref) != live.meta.owned:
         yield Apply(manifest, LinkName.GROUP, force=True, repairs=True)
+
+
+def _routed_now(desired: DesiredGroup) -> GroupRouting | None:
+    """Return the routing that the route gets now; None if it stays as it is.
+
+    Who gets requests is decided when all members are known. One that leaves does not wait for that: the others share its requests.
+    """
+    routed = desired.routing
+    if routed is None:
+        return None
+    now = desired.live_route.weights if desired.live_route is not None else {}
+    if all(member.is_observed for member in desired.records.members):
+        kept = weights_kept(desired.members, now) if not routed.weights else {}
+        return (replace(routed, weights=kept) if kept != now else None) if kept else routed
+    stay = {member.name: now[member.name] for member in desired.members if member.name in now}
+    return replace(routed, weights=stay or routed.weights) if now and stay != now else None
 
 
 def _blocking(desired: DesiredGroup) -> Problem | None:
@@ -241,13 +263,24 @@ def _of_weights(desired: DesiredGroup) -> Iterator[Problem]:
     if routed is None:
         return
     if not routed.weights and not any(member.is_changing for member in desired.members):
-        yield _problem(
-            "GroupWithoutWeight", f"every member of group {name} has the weight 0; set gateway.group.weight of one of them"
-        )
+        yield _problem("GroupWithoutWeight", f"no member of group {name} has a weight, {_without_weight(desired)}")
     elif routed.weights and routed.division == UNDIVIDED and routed.effective != routed.weights:
         classes = ", ".join(dict.fromkeys(parent.class_title for parent in routed.parents if parent.divides == UNDIVIDED))
         text = f"{classes} cannot divide requests among members, so all of group {name} go to {next(iter(routed.effective))}"
         yield _problem("TrafficNotDivisible", f"{text}; use another GatewayClass, or give only one member a weight")
+
+
+def _without_weight(desired: DesiredGroup) -> str:
+    """Return what becomes of the requests where no member has a weight, and what to do."""
+    now = desired.live_route.weights if desired.live_route is not None else {}
+    kept = weights_kept(desired.members, now)
+    canaries = [member for member in desired.members if member.canary is not None]
+    shown = f"so {' and '.join(kept)} keeps its requests" if kept else "so the Gateway answers its requests with an error"
+    plain = next((member for member in desired.members if member.canary is None), None)
+    if plain is not None:
+        return f"{shown}; set gateway.group.weight of {title(plain.meta.ref)} above 0"
+    told = f"promote it (workspace-ctrl promote {canaries[0].name}), or change its model server, with which it begins again"
+    return f"{shown}; let another member have a weight, or {told}"
 
 
 def _of_names(desired: DesiredGroup) -> Iterator[Problem]:

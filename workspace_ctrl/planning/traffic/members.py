@@ -216,12 +216,22 @@ def weights_now(members: Sequence[GroupMember]) -> dict[str, int]:
     """Return the weights of the members that get requests now, all above 0, in the order of the members.
 
     They are divided among the members that are ready. If none is, the fallbacks that are ready get them; without those, requests go where
-    they would go, so that the first member that becomes ready need not wait for a new route.
+    they would go, so that the first member that becomes ready need not wait for a new route. Empty if no member has a weight, and none is a
+    fallback.
     """
     ready = _shares(member for member in members if member.is_ready and not member.is_held)
     ready = ready or _shares(member for member in members if member.is_ready)
-    fallback = {member.name: DEFAULT_WEIGHT for member in members if member.group.fallback and member.is_ready}
-    return ready or fallback or _shares(members)
+    fallbacks = [member for member in members if member.group.fallback]
+    fallback = {member.name: DEFAULT_WEIGHT for member in fallbacks if member.is_ready}
+    return ready or fallback or _shares(members) or {member.name: DEFAULT_WEIGHT for member in fallbacks}
+
+
+def weights_kept(members: Sequence[GroupMember], now: Mapping[str, int]) -> dict[str, int]:
+    """Return the weights in the route `now` that stay where no member has a weight: those of canaries.
+
+    One that was stopped keeps what it has until another member has a weight, and so does one whose status is about an earlier version.
+    """
+    return {member.name: now[member.name] for member in members if member.canary is not None and member.name in now}
 
 
 def _shares(members: Iterable[GroupMember]) -> dict[str, int]:

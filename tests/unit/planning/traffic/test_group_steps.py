@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.factories import NAMESPACE, SETTINGS, applied_fields, gateway, meta
-from tests.unit.planning.traffic.groups import GROUP, SHARED, cluster, group, member
+from tests.unit.planning.traffic.groups import CANARY, GROUP, SHARED, at_step, cluster, group, member
 from workspace_ctrl.api.labels import GROUP_LABEL, GROUP_WEIGHTS_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.cache.route_conflicts import taken_claims
 from workspace_ctrl.model.plan_decisions import LinkName
@@ -218,6 +218,73 @@ def test_the_route_goes_with_the_last_member(records):
     assert (type(step), step.ref) == (Delete, SHARED)
 
 
+NOBODY = group(member("v1", group={"weight": 0}), member("v2", group={"weight": 0}))
+
+
+@pytest.mark.parametrize("controller", ["istio.io/gateway-controller", ENVOY_GATEWAY, STANDARD, KTHENA])
+def test_weights_that_are_all_0_take_the_requests_away_and_the_condition_says_so(controller):
+    world = cluster(controller=controller)
+    found = stored(manifest(TWO, world))
+    (rule,) = manifest(replace(NOBODY, route=found), world)["spec"]["rules"]
+    assert leads(rule) == [("v1-inferencepool", 0)]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": f"/{NAMESPACE}/{GROUP}"}}]
+    (problem,) = planned(replace(NOBODY, route=found), world=world).problems
+    words = "no member of group chat has a weight, so the Gateway answers its requests with an error; set gateway.group.weight of "
+    assert problem.reason == "GroupWithoutWeight"
+    assert f"{words}Workspace v1 above 0" in problem.message
+    assert stored(manifest(NOBODY, world)).weights == {}
+    assert weights(replace(TWO, route=stored(manifest(NOBODY, world))), cluster()) == {"v1": 90, "v2": 10}
+
+
+def test_the_way_out_of_a_group_that_is_a_stopped_canary_is_none_that_its_spec_rejects():
+    lone = at_step(member("v1", group={"canary": CANARY}), 1, "Stopped")
+    for route in (None, stored(manifest(group(member("v1"))))):
+        (problem,) = [found for found in planned(group(lone, route=route)).problems if found.reason == "GroupWithoutWeight"]
+        assert "gateway.group.weight" not in problem.message
+        assert "workspace-ctrl promote v1" in problem.message
+        assert ("keeps its requests" in problem.message) is (route is not None)
+
+
+def test_a_stopped_canary_keeps_its_requests_only_until_another_member_has_a_weight():
+    canary = at_step(member("v2", group={"canary": CANARY}), 1, "Stopped")
+    found = stored(manifest(group(member("v1", group={"weight": 0}), member("v2"))))
+    assert dict(found.weights) == {"v2": 100}
+    assert planned(group(member("v1", group={"weight": 0}), canary, route=found)).steps == ()
+    assert weights(group(member("v1"), canary, route=found)) == {"v1": 100}
+
+
+@pytest.mark.parametrize(
+    ("before", "rest", "expected"),
+    [
+        pytest.param(10, [member("v2", group={"weight": 0})], {}, id="the only one with a weight"),
+        pytest.param(10, [member("v2", group={"weight": 10}, observed=False)], {"v2": 10}, id="the other one is not known yet"),
+        pytest.param(0, [member("v2", observed=False)], {"v2": 100}, id="the other one gets a weight, and is not known yet"),
+        pytest.param(
+            10, [member("v2", httpRouteRef={"name": "mine"})], {"v2": 100}, id="the only one whose Gateways the group has"
+        ),
+        pytest.param(
+            10, [at_step(member("v2", group={"canary": CANARY}), 1, "Stopped")], {"v2": 10}, id="a canary that was stopped"
+        ),
+        pytest.param(
+            10, [at_step(member("v2", group={"canary": CANARY}), 1, revision="old")], {"v2": 10}, id="a canary that changes"
+        ),
+    ],
+)
+def test_a_member_that_goes_leaves_the_route_whatever_is_known_of_the_others(before, rest, expected):
+    there = group(member("v1", group={"weight": 90}), member("v2", group={"weight": before}))
+    records = group(member("v1", deleting=True), *rest, route=stored(manifest(there)))
+    (step,) = [step for step in planned(records).steps if isinstance(step, Apply)]
+    after = stored(step.manifest)
+    assert dict(after.weights) == expected
+    assert "v1-inferencepool" not in {pool for rule in after.rules for pool in rule.pools}
+    assert "uid-of-v1" not in after.owners
+
+
+def test_fallbacks_alone_get_the_requests_before_any_of_them_is_ready():
+    assert weights(group(member("v1", group={"fallback": True}, ready=False))) == {"v1": 100}
+    assert weights(group(member("v1", group={"weight": 0}), member("v2", group={"fallback": True}, ready=False))) == {"v2": 100}
+
+
 def test_the_route_goes_with_the_feature_gate():
     off = replace(SETTINGS, gateway_extension=False)
     (step,) = planned(replace(TWO, route=stored(manifest(TWO))), settings=off).steps
@@ -355,7 +422,9 @@ def test_the_route_is_the_same_whoever_plans_it_and_never_leads_to_others(given_
     ready = {f"v{index}-inferencepool" for index, (_, _, is_ready) in enumerate(given_members) if is_ready}
     wanted = {f"v{index}-inferencepool" for index, (weight, fallback, _) in enumerate(given_members) if fallback or weight}
     for step in outcomes[0].steps:
-        led_to = {backend["name"] for rule in step.manifest["spec"]["rules"] for backend in rule["backendRefs"]}
+        backends = [backend for rule in step.manifest["spec"]["rules"] for backend in rule["backendRefs"]]
+        led_to = {backend["name"] for backend in backends if backend.get("weight", 1)}
+        assert bool(led_to) is bool(wanted)
         assert led_to <= wanted
         assert led_to <= ready or not (ready & wanted)
         assert len(step.manifest["spec"]["rules"]) <= 8
