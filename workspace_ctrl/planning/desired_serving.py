@@ -1,16 +1,24 @@
 """What serves a model, and through which Gateways requests are to reach it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.gateway_spec import Objective
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
+from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.plan_decisions import Problem, Scaling
+from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.gateway.parents import Chosen
-from workspace_ctrl.planning.gateway.route import Routing
+from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
+from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.traffic.group_steps import DesiredGroup
+from workspace_ctrl.planning.traffic.handover import keeps_name, without_path_of_group
+from workspace_ctrl.planning.workload.model_names import names_in_spec
 from workspace_ctrl.planning.workload.model_server import ModelServer
+from workspace_ctrl.records.gateways import HTTPRoute
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,8 @@ class DesiredRoute:
     """Model names that may be matched by header."""
     refused: tuple[Problem, ...] = ()
     """Requested matches that the Workspace may not have."""
+    note: str = ""
+    """That its path is that of its group, as a warning for the author; empty if it is not."""
 
     def asked_for(self, scaling: Scaling | None) -> Routing:
         """Return what the route is to match, with the time for an answer that requests need which `scaling` holds."""
@@ -47,8 +57,8 @@ class DesiredServing:
     objectives: Mapping[str, Objective]
     """The InferenceObjectives, by the names of their objects."""
     route: DesiredRoute
-    notes: tuple[str, ...] = ()
-    """What of the model names is not served, and which path is the group's, as warnings for the author."""
+    note: str = ""
+    """What of the model names is not served, as a warning for the author; empty if all are, or if it is not known."""
 
     def selector(self, workload_kind: str) -> Mapping[str, str]:
         """Return the labels of the pods that serve requests, of a workload of that kind."""
@@ -68,6 +78,51 @@ class DesiredServing:
     def route_ref(self) -> str:
         """Name of the HTTPRoute that `gateway.httpRouteRef` names; empty where ours is applied."""
         return route_ref(self.spec.gateway)
+
+
+def desired_route(  # noqa: PLR0917 - all that a route depends on
+    spec: Workspace,
+    server: ModelServer,
+    models: Sequence[str],
+    own_pool: str,
+    chosen: Chosen,
+    workspace: WorkspaceRecord,
+    chart: ChartObjects,
+    live: HTTPRoute | None,
+    settings: PlanSettings,
+    group: DesiredGroup | None,
+) -> DesiredRoute:
+    """Return what is to be routed from the Gateways `chosen` to the model with these names, whose pool is to be `own_pool`.
+
+    `chart` and `live` are the chart and the route of the Workspace as they are, and `group` is that of which it is a member.
+    """
+    ref, makes_route = workspace.meta.ref, not route_ref(spec.gateway)
+    moves = makes_route and own_pool != (spec.gateway.pool_ref if spec.gateway is not None else "")
+    leads = migration(chart, live, own_pool, chosen.parents) if moves else Migration(own_pool)
+    named = tuple(models) if settings.match_reported_names else names_in_spec(spec, server)
+    keeps_name_of_group = keeps_name(group, live)  # otherwise that name leads to the group
+    in_header = tuple(name for name in named if name != workspace.group or keeps_name_of_group)
+    wanted = replace(routing(ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
+    asked = without_path_of_group(wanted, ref, group, chosen.parents, live) if makes_route else wanted
+    refused = path_problem(ref, asked, chosen.parents, settings) if makes_route else None
+    # Names that only the model server reports follow later, from a probe through the route without them.
+    is_unnamed = makes_route and not named and not settings.match_reported_names
+    unnamed = header_problem(spec.gateway, models) if is_unnamed else None
+    return DesiredRoute(
+        chosen,
+        replace(asked, path="") if refused is not None else asked,
+        leads.problem,
+        in_header,
+        tuple(filter(None, (refused, unnamed))),
+        _path_note(wanted, asked, workspace),
+    )
+
+
+def _path_note(wanted: Routing, asked: Routing, workspace: WorkspaceRecord) -> str:
+    """Return that the path in the spec is that of the group, as a warning; empty if it is not."""
+    if wanted.path == asked.path:
+        return ""
+    return f"gateway.match.path {wanted.path} is that of group {workspace.group}; {workspace.meta.ref} itself has {asked.path}"
 
 
 def route_ref(spec: GatewaySpec | None) -> str:

@@ -8,18 +8,15 @@ from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.companion.kaito_pool import behind_pool_of_kaito
-from workspace_ctrl.planning.desired_serving import DesiredRoute, DesiredServing, route_ref
+from workspace_ctrl.planning.desired_serving import DesiredServing, desired_route, route_ref
 from workspace_ctrl.planning.gateway.objectives import concerns_llm_d
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import LookUpModel, Query
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup, desire_group
-from workspace_ctrl.planning.traffic.handover import keeps_name, without_path_of_group
-from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec, unserved_names
+from workspace_ctrl.planning.workload.model_names import model_names, unserved_names
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -60,7 +57,7 @@ class Desired:
         """What of the Workspace has no effect, and what was assumed or left out, as warnings for its author."""
         if self.serving is None:
             return self.resolved.notes
-        return (*self.resolved.notes, *self.serving.server.notes, *self.serving.notes)
+        return (*self.resolved.notes, *self.serving.server.notes, *filter(None, (self.serving.note, self.serving.route.note)))
 
     @property
     def problem(self) -> Problem | None:
@@ -141,37 +138,17 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     objectives = spec.gateway.objectives if resolved.gateway_wanted and spec.gateway is not None else None
     chosen = _choose(workspace, spec.gateway, snapshot, settings) if resolved.gateway_wanted else Chosen()
     pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
-    makes_route, own_pool = not route_ref(spec.gateway), pool_ref or derived.release
-    moves = makes_route and not pool_ref
-    leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if moves else Migration(own_pool)
-    named = models if settings.match_reported_names else names_in_spec(spec, server)
-    # The name of the group leads to the group.
-    keeps_name_of_group = keeps_name(group, snapshot.route)
-    in_header = tuple(name for name in named if name != workspace.group or keeps_name_of_group)
-    wanted = replace(routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
-    asked = without_path_of_group(wanted, workspace.meta.ref, group, chosen.parents, snapshot.route) if makes_route else wanted
-    path_note = _path_note(wanted, asked, workspace)
-    refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if makes_route else None
-    asked = replace(asked, path="") if refused is not None else asked
-    # Names that only the model server reports follow later, from a probe through the route without them.
-    is_unnamed = makes_route and not named and not settings.match_reported_names
-    unnamed = header_problem(spec.gateway, models) if is_unnamed else None
+    own_pool, live = pool_ref or derived.release, snapshot.route
+    route = desired_route(spec, server, models, own_pool, chosen, workspace, snapshot.chart, live, settings, group)
     return DesiredServing(
         spec=spec,
         server=server,
         names=derived,
         model_names=models,
         objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
-        route=DesiredRoute(chosen, asked, leads.problem, in_header, tuple(filter(None, (refused, unnamed)))),
-        notes=tuple(filter(None, (unserved_names(spec, server, _reported(snapshot)), path_note))),
+        route=route,
+        note=unserved_names(spec, server, _reported(snapshot)),
     )
-
-
-def _path_note(wanted: Routing, asked: Routing, workspace: WorkspaceRecord) -> str:
-    """Return that the path in the spec is that of the group, as a warning; empty if it is not."""
-    if wanted.path == asked.path:
-        return ""
-    return f"gateway.match.path {wanted.path} is that of group {workspace.group}; {workspace.meta.ref} itself has {asked.path}"
 
 
 def _reported(snapshot: Snapshot) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def desire_group(namespace: str, records: GroupRecords, settings: PlanSettings, 
     if lead is not None:
         chosen = choose_parents(namespace, lead.gateway, settings, replace(cluster, route=lead.route))
         own, by_header = routing(lead.meta.ref, lead.gateway, lead.pool, (), settings), wants_header(lead)
-    elif records.route is not None and records.has_own_route:  # its route stays as it is, but for its members
+    elif members and records.route is not None and records.has_own_route:  # its route stays as it is, but for its members
         chosen = parents_of(records.route, settings, cluster)
         own, by_header = routing_of(records.route, settings), has_header(records.route)
     else:
