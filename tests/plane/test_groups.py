@@ -100,6 +100,34 @@ def test_the_route_follows_its_members_costs_one_write_a_change_and_goes_with_th
         workspaces.wait_ready(installed, plane_namespace, "v2", "Ready")
 
 
+def paths(cluster, namespace):
+    """The paths that each route matches, by its name."""
+    found = workspaces.items(cluster, namespace, "httproutes")
+    return {
+        entry["metadata"]["name"]: {match["path"]["value"] for rule in entry["spec"]["rules"] for match in rule["matches"]}
+        for entry in found
+    }
+
+
+def test_a_workspace_hands_its_path_over_to_its_group_and_takes_it_back_with_the_end_of_that(installed, plane_namespace, behind):
+    path = f"/{plane_namespace}/{GROUP}"
+    with ControllerProcess(installed) as controller:
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("v1", gateway={**behind, "match": {"path": path}}))
+        workspaces.wait_ready(installed, plane_namespace, "v1", "Ready")
+        assert paths(installed, plane_namespace) == {"v1": {path}}
+        patch(installed, plane_namespace, "v1", {"name": GROUP})
+        until(
+            lambda: paths(installed, plane_namespace) == {"v1": {f"/{plane_namespace}/v1"}, GROUP: {path}},
+            "the route of the group to have the path",
+        )
+        workspaces.wait_ready(installed, plane_namespace, "v1", "GroupReady")
+        workspaces.wait_ready(installed, plane_namespace, "v1", "Ready")
+        patch(installed, plane_namespace, "v1", None)
+        until(lambda: paths(installed, plane_namespace) == {"v1": {path}}, "the Workspace to have its path again")
+        workspaces.wait_ready(installed, plane_namespace, "v1", "Ready")
+        assert controller.writes(plane_namespace)["delete", "httproutes"] == 1
+
+
 def test_names_that_are_taken_are_told_and_nothing_of_others_is_changed(installed, plane_namespace, behind):
     own = {
         "apiVersion": "gateway.networking.k8s.io/v1",
