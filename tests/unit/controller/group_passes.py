@@ -137,10 +137,15 @@ class Namespace(Passes):
         return {entry.reason for entry in newest.status.conditions}
 
 
-def accepted(namespace, path):
-    """Whether a route with that path was accepted since it was created, so that requests under it are answered."""
+def accepted(namespace, path, names):
+    """Whether one of the routes `names` with that path was accepted since it was created, so that requests under it are answered."""
     routes = namespace.server.routes
-    return any(path in paths and routes[name].get("status") for name, paths in namespace.paths().items())
+    return any(path in paths and routes[name].get("status") for name, paths in namespace.paths().items() if name in names)
+
+
+def member_names(namespace, group):
+    """The Workspaces that are in a group."""
+    return {record.meta.ref.name for record in namespace.cache.members_of((NAMESPACE, group))}
 
 
 def _matches(route):

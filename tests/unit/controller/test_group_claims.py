@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.unit.controller.group_passes import CHAT, Namespace, accepted, raw_workspace
+from tests.unit.controller.group_passes import CHAT, Namespace, accepted, member_names, raw_workspace
 from tests.unit.factories import NAMESPACE
 
 OWN = f"/{NAMESPACE}/own"
@@ -164,10 +164,10 @@ def test_no_pass_ends_a_group_that_has_a_member_or_leaves_its_path_without_an_an
 
 
 async def check_pass(namespace, name):
-    """Make a pass; a group with a member keeps its route, and what is answered under its path stays so."""
-    groups = {group for group in ("chat", "other") if namespace.cache.members_of((NAMESPACE, group))}
-    there = groups & namespace.paths().keys()
-    answered = {group for group in there if accepted(namespace, f"/{NAMESPACE}/{group}")}
+    """Make a pass; a group with a member keeps its route, and what it or a member answers under its path stays answered."""
+    holders = {group: {group, *member_names(namespace, group)} for group in ("chat", "other") if member_names(namespace, group)}
+    there = holders.keys() & namespace.paths().keys()
+    answered = {group for group in there if accepted(namespace, f"/{NAMESPACE}/{group}", holders[group])}
     await namespace.passes(name)
     assert there <= namespace.paths().keys()
-    assert answered == {group for group in answered if accepted(namespace, f"/{NAMESPACE}/{group}")}
+    assert answered == {group for group in answered if accepted(namespace, f"/{NAMESPACE}/{group}", namespace.paths())}
