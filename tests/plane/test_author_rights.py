@@ -1,12 +1,16 @@
 """Which right the author of a Workspace needs for which field: the admission policy and the controller have one list of them."""
 
+import json
+
 import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.plane.tenants import Tenant, rule
+from tests.unit.planning.test_adoption import NO_LISTS
 from workspace_ctrl.planning.admission.restricted_fields import restricted_fields
+from workspace_ctrl.planning.adoption import adopted
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview_cluster import workspace_record
 from workspace_ctrl.planning.resolved_workspace import parse_spec
@@ -182,6 +186,7 @@ GUARDED = {"match": {"path": "/mine", "header": True}, "hostnames": ["a.example"
         pytest.param({"gateway": {"hostnames": None}}, False, id="the path for all host names"),
         pytest.param({"gateway": {"parentRefs": [{"name": "y"}]}}, False, id="on another Gateway"),
         pytest.param({"gateway": {"modelName": "other"}}, False, id="another model name in the header"),
+        pytest.param({"gateway": {"aliases": ["other"]}}, False, id="an alias in the header"),
         pytest.param(
             {"inference": {"adapters": [{"source": {"name": "other", "image": "example/a:1"}}]}}, False, id="a further name in it"
         ),
@@ -193,6 +198,23 @@ def test_only_what_changes_is_checked(installed, tenant, change, is_free):
     assert answer.startswith("ok ") == is_free, answer
 
 
+FURTHER = {"inference": {"adapters": [{"source": {"name": "other", "image": "example/a:1"}}]}}
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "is_free"),
+    [
+        pytest.param("match: {header: true}", FURTHER, False, id="a further name in the header"),
+        pytest.param("match: {path: /mine}", FURTHER, True, id="a further name beside the path"),
+        pytest.param("match: {header: true}", {"metadata": {"labels": {"a": "b"}}}, True, id="labels"),
+    ],
+)
+def test_names_in_the_header_of_the_annotation_are_checked_as_well(installed, tenant, options, change, is_free):
+    workspaces.apply(installed, tenant.namespace, document(annotations={"workspace-ctrl/gateway": options}))
+    answer = tenant.patch("mine", change, "--dry-run=server")
+    assert answer.startswith("ok ") == is_free, answer
+
+
 @pytest.mark.parametrize(
     ("change", "is_free"),
     [
@@ -200,12 +222,53 @@ def test_only_what_changes_is_checked(installed, tenant, change, is_free):
         pytest.param({"spec": {"gateway": {"match": None, "hostnames": None}}}, True, id="removed"),
         pytest.param({"spec": {"gateway": {"match": {"path": "/other"}}}}, False, id="another path"),
         pytest.param({"spec": {"gateway": {"modelName": "other"}}}, False, id="another model name in the header"),
+        pytest.param({"spec": {"gateway": {"aliases": ["other"]}}}, False, id="an alias in the header"),
     ],
 )
 def test_only_what_changes_of_an_inference_set_is_checked(installed, tenant, change, is_free):
     workspaces.apply(installed, tenant.namespace, as_set(document(gateway=GUARDED)))
     answer = tenant.patch("mine", change, "--dry-run=server", kind="inferenceset")
     assert answer.startswith("ok ") == is_free, answer
+
+
+@pytest.mark.parametrize("value", NO_LISTS)
+def test_an_annotation_that_is_no_list_of_kinds_is_refused_whatever_its_author_may_do(installed, plane_namespace, value):
+    administrator = ("-n", plane_namespace, "create", "--dry-run=server", "-f", "-")
+    answer = installed.kubectl_result(*administrator, input=json.dumps(document(annotations={"workspace-ctrl/adopt": value})))
+    assert 'is neither "true" nor a list of kinds' in answer.stderr
+
+
+LISTS = (
+    "",
+    " ",
+    ",",
+    " ,true",
+    "TRUE",
+    "true,",
+    "tr ue",
+    "-true",
+    "Service Deployment",
+    " Service , , DEPLOYMENT",
+    "Services",
+    ".Service",
+    "Service.",
+    "Service-Deployment",
+    "inferenceobjective.llm-d.ai",
+    "InferenceObjective",
+    ("," * 1017 + "Service")[:1024],
+    ("Deployment" + " " * 1024)[:1024],
+)
+"""All that both read."""
+KINDS = {"true", "inferenceobjective.llm-d.ai", "networkpolicy", *(name.partition(".")[0].removesuffix("s") for name in ADOPTABLE)}
+
+
+@pytest.mark.parametrize("value", LISTS)
+def test_the_policy_and_the_controller_read_the_same_kinds_in_a_list(tenant, value):
+    """Whose rights do not suffice is told of a right; so he cannot name a kind that the controller would take over."""
+    answer = tenant.create([document(annotations={"workspace-ctrl/adopt": value})], "--dry-run=server")
+    kinds = adopted(value) & KINDS
+    assert answer.startswith("ok ") == (not kinds), answer
+    assert answer.startswith("ok ") or "needs the right to update" in answer
 
 
 def test_where_nobody_checks_rights_restricted_fields_are_rejected(installed, plane_namespace):

@@ -10,6 +10,7 @@ The restore of a backup brings back objects of ours without their owner, whose u
 and not by their marks: whoever may write such an object can set these, and they do not say that the author of the Workspace may change it.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,8 +19,9 @@ from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef, parse_meta
 
 _ALL: Final = "true"
-_LONGEST_ANNOTATION: Final = 1024
-"""In characters: far more than all kinds together; it is parsed for each object."""
+_KINDS: Final = re.compile(r"[A-Za-z. ,-]{0,1024}")
+"""A list of kinds. The admission policy of the chart, which asks for the rights of the author, accepts exactly these texts and reads them
+in the same way: with others, the two languages could differ in what is white space, or a lower-case letter."""
 _SPEC: Final = "f:spec"
 _NOT_TAKEN: Final = frozenset({"f:suspend"})
 """Fields of the spec that stay with their manager: a pause that a user has set must stay."""
@@ -29,8 +31,15 @@ _CLUSTER: Final = frozenset({"kube-controller-manager", "helm-controller", "sour
 
 def is_adopted(annotations: Mapping[str, str], kind: str) -> bool:
     """Whether the Workspace's annotations allow the adoption of an object of `kind`."""
-    words = {word.strip().lower() for word in annotations.get(ADOPT_ANNOTATION, "")[:_LONGEST_ANNOTATION].split(",")}
+    words = adopted(annotations.get(ADOPT_ANNOTATION, ""))
     return _ALL in words or kind.lower() in words
+
+
+def adopted(annotation: str) -> frozenset[str]:
+    """Return the kinds in lower case that the annotation's value names, or `true` for all; none if it is no list of kinds."""
+    if not _KINDS.fullmatch(annotation):
+        return frozenset()
+    return frozenset(word.strip(" ").lower() for word in annotation.split(","))
 
 
 def adopt_command(workspace: ObjectRef, kind: str) -> str:

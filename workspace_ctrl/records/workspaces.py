@@ -43,7 +43,8 @@ _BEGIN: Final = b"{"
 _LONGEST_STATUS: Final = 64 << 10
 _LONGEST_REASON: Final = 200
 _LONGEST_ANNOTATION: Final = 1024
-"""Kept of an annotation that has an effect, in characters; valid values are a word each."""
+"""Kept of an annotation that has an effect, in characters; valid values are a word each. One more is kept of a list of kinds, so that a
+longer one is not taken for what its beginning says."""
 LONGEST_OPTIONS: Final = 64 << 10
 """Longest `gateway` annotation, in characters. One more is kept, so that a longer one is rejected."""
 _LONGEST_WORD: Final = 64
@@ -160,7 +161,9 @@ def _of_template(fields: Json) -> dict[str, str]:
 
 
 def _longest(annotation: str) -> int:
-    return LONGEST_OPTIONS + 1 if annotation == GATEWAY_ANNOTATION else _LONGEST_ANNOTATION
+    if annotation == GATEWAY_ANNOTATION:
+        return LONGEST_OPTIONS + 1
+    return _LONGEST_ANNOTATION + 1 if annotation == ADOPT_ANNOTATION else _LONGEST_ANNOTATION
 
 
 def is_kept(key: str) -> bool:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, UID
-from workspace_ctrl.planning.adoption import handed_over, is_adopted, is_own, is_shared, offer, refusal
+from tests.unit.factories import NAME, NAMESPACE, UID, quickstart, workspace
+from workspace_ctrl.planning.adoption import adopted, handed_over, is_adopted, is_own, is_shared, offer, refusal
 from workspace_ctrl.records.meta import Meta, ObjectRef
 
 OWNER = Meta(ObjectRef("Workspace", NAMESPACE, NAME), uid=UID)
@@ -20,8 +20,29 @@ def live(*entries, controller=None, annotations=None):
     return {"apiVersion": "v1", "kind": "Service", "metadata": {**metadata, "annotations": annotations or {}}}
 
 
+NO_LISTS = (
+    "\x1cService",
+    "Service\x1d",
+    "\x1eService\x1f",
+    "Service\n",
+    "\tService",
+    "\u00a0Service",
+    "Service\u2028",
+    "\u200bService",
+    "Networ\u212aPolicy",
+    "\u017fervice",
+    "Service\x00",
+    "Service;Deployment",
+    "Service/phi",
+    "(Service)",
+    "\uff33ervice",
+    "Service," * 128 + "Deployment",
+)
+"""What languages read in different ways, and what is a list of kinds in no way."""
+
+
 @pytest.mark.parametrize(
-    ("value", "adopted"),
+    ("value", "is_taken"),
     [
         pytest.param("true", True, id="all"),
         pytest.param("Service", True, id="its kind"),
@@ -31,9 +52,22 @@ def live(*entries, controller=None, annotations=None):
         pytest.param("", False, id="nothing"),
     ],
 )
-def test_the_annotation_names_what_is_taken_over(value, adopted):
-    assert is_adopted({"workspace-ctrl/adopt": value}, "Service") is adopted
+def test_the_annotation_names_what_is_taken_over(value, is_taken):
+    assert is_adopted({"workspace-ctrl/adopt": value}, "Service") is is_taken
     assert not is_adopted({}, "Service")
+
+
+@pytest.mark.parametrize("value", NO_LISTS)
+def test_what_is_no_list_of_kinds_takes_nothing_over(value):
+    assert adopted(value) == frozenset()
+
+
+def test_a_list_that_is_too_long_is_not_taken_for_its_beginning():
+    longest = ("Service," * 128)[:1024]
+    document = {**quickstart(), "metadata": {"name": NAME, "annotations": {"workspace-ctrl/adopt": longest}}}
+    for annotation, taken in ((longest, True), (longest + ",", False), (longest + "\n", False)):
+        document["metadata"]["annotations"]["workspace-ctrl/adopt"] = annotation
+        assert is_adopted(workspace(document).annotations, "Service") is taken
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.catalog.kaito import find_entry, ignored, kaito_annotations, kaito_fields, kaito_labels
+from workspace_ctrl.planning.adoption import adopted
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODES
 
 OWN_PREFIXES: Final = ("workspace-ctrl/",)
@@ -153,9 +154,9 @@ def annotations_without_effect(annotations: Mapping[str, str], inference: Infere
     mode = annotations.get(PERFORMANCE_ANNOTATION)
     if mode is not None and inference.preset is not None and mode not in PERFORMANCE_MODES:
         yield _said(PERFORMANCE_ANNOTATION, mode, f"set one of {', '.join(PERFORMANCE_MODES)}")
-    adopted = annotations.get(ADOPT_ANNOTATION)
-    if adopted is not None and not _ADOPTABLE & {word.strip().lower() for word in adopted.split(",")}:
-        yield _said(ADOPT_ANNOTATION, adopted, 'set "true", or kinds such as Deployment,Service')
+    kinds = annotations.get(ADOPT_ANNOTATION)
+    if kinds is not None and not _ADOPTABLE & adopted(kinds):
+        yield _said(ADOPT_ANNOTATION, kinds, 'set "true", or kinds such as Deployment,Service')
 
 
 def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_extension: bool) -> Iterator[str]:
