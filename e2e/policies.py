@@ -33,6 +33,14 @@ PINNED = "pinned-inferencepool"
 ALLOWED_DIGEST = f"sha256:{'a' * 64}"
 """A digest of no chart; Workspaces may choose it for the first source."""
 
+VALUES: Mapping[str, Any] = MappingProxyType(
+    {
+        "inferenceExtension": {"flags": {"v": 4}, "image": {"tag": "v1.5.0"}, "monitoring": {"prometheus": {"enabled": True}}},
+        "router": {"epp": {"image": {"tag": "v0.10.99"}}},
+    }
+)
+"""Values of charts that some tests give their controllers as those of the installation."""
+
 
 def install(cluster: Cluster, more: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Install the policies for controllers of a cluster, with its charts and `more` values; wait until the API server enforces all.
@@ -137,6 +145,7 @@ def values(cluster: Cluster) -> dict[str, Any]:
         "chartSources": [*sources, {**sources[0], "name": "login", "secretRef": {"name": "no-such-login"}}, pinned],
         "bodyBasedRouting": {"mode": "managed", "chart": router},
         "modelIndex": {"enabled": True},
+        "endpointPicker": {"values": dict(VALUES)},
         "flux2": {"enabled": False},
     }
 

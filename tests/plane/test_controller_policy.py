@@ -21,6 +21,7 @@ API = {
     "ConfigMap": "v1",
     "PersistentVolumeClaim": "v1",
     "PodDisruptionBudget": "policy/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
     "Workspace": "kaito.sh/v1beta1",
     "HTTPRoute": "gateway.networking.k8s.io/v1",
     "Event": "events.k8s.io/v1",
@@ -93,8 +94,13 @@ class Attacker:
         chosen = {"selector": {"matchLabels": {"kaito.sh/workspace": "phi"}}, "maxUnavailable": 1, **spec}
         return self.ours("PodDisruptionBudget", {key: value for key, value in chosen.items() if value is not None})
 
-    def route(self, backend, **rule):
-        return self.ours("HTTPRoute", {"rules": [{"backendRefs": [backend], **rule}]})
+    def network(self, **spec):
+        chosen = {"podSelector": {"matchLabels": {"kaito.sh/workspace": "phi"}}, "policyTypes": ["Ingress"], **spec}
+        return self.ours("NetworkPolicy", chosen)
+
+    def route(self, backend, parents=None, **rule):
+        attached = {"parentRefs": parents} if parents else {}
+        return self.ours("HTTPRoute", {"rules": [{"backendRefs": [backend], **rule}], **attached})
 
     def index_route(self, backend=None, owner=None, **rule):
         """A route of the list of models, as the controller makes it in the namespace of the release."""
@@ -182,7 +188,14 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         attacker.claim(),
         attacker.budget(),
         attacker.budget(maxUnavailable="25%"),
-        attacker.route(pool),
+        attacker.network(),
+        attacker.route(pool, parents=[{"name": "theirs"}]),
+        attacker.release(
+            values=extension(replicas=2, env=[{"name": "A", "value": SECRET}], pluginsCustomConfig={"a.yaml": "a:\n"})
+        ),
+        attacker.release(postRenderers=patched("Deployment", picker_patch())),
+        attacker.deployment(container(securityContext={"capabilities": {"add": ["IPC_LOCK", "SYS_PTRACE"], "drop": ["ALL"]}})),
+        attacker.deployment({"securityContext": {"sysctls": [{"name": "net.ipv4.tcp_keepalive_time", "value": "60"}]}}),
     )
     for document in made:
         assert attacker.create(document).startswith("ok "), document["kind"]
@@ -191,6 +204,53 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         assert attacker.kubectl("delete", kind, "stolen", "--wait=false").startswith("ok ")
         # Finalizers of Flux and of volumes keep it for a moment, in which there can be no other one of its name.
         workspaces.wait_gone(attacker.cluster, attacker.namespace, kind, "stolen")
+
+
+def test_values_of_others_in_a_release_stay_and_do_not_stop_the_controller(attacker):
+    """Somebody may have set them who can write HelmReleases; to change them is as much as to set them."""
+    assert attacker.create(attacker.release(values=extension(replicas=1, env=[]))).startswith("ok ")
+    theirs = extension(sidecar={"args": [SECRET]}) | {"other": {"a": 1}}
+    attacker.cluster.kubectl(
+        "patch", "helmrelease", "stolen", "-n", attacker.namespace, "--type=merge", "-p", json.dumps({"spec": {"values": theirs}})
+    )
+    for values, is_allowed in (
+        (extension(replicas=2), True),
+        ({"other": None}, True),
+        ({"other": {"a": 2}}, False),
+        (extension(sidecar={"args": []}), False),
+        (extension(sidecar={"enabled": True}), False),
+    ):
+        answer = attacker.patch("helmrelease", "stolen", {"spec": {"values": values}})
+        assert answer.startswith("ok ") is is_allowed, answer
+    assert attacker.kubectl("delete", "helmrelease", "stolen", "--wait=false").startswith("ok ")
+    workspaces.wait_gone(attacker.cluster, attacker.namespace, "helmrelease", "stolen")
+
+
+@pytest.fixture
+def flux_account(installed):
+    """The policies of an installation whose HelmReleases have a ServiceAccount; afterwards those of all other tests."""
+    with policies.changed(installed, {"helmRelease": {"serviceAccountName": "flux-tenant"}}):
+        yield "flux-tenant"
+
+
+def test_flux_never_works_with_its_own_rights_where_the_installation_names_an_account(attacker, flux_account):
+    answer = attacker.create(attacker.release())
+    assert "only with the rights of a ServiceAccount" in answer
+    for account in (flux_account, "another"):
+        assert attacker.kubectl(
+            "create", "--dry-run=server", "-f", "-", document=attacker.release(serviceAccountName=account)
+        ).startswith("ok ")
+
+
+def test_a_namespace_of_the_level_privileged_may_have_what_leaves_a_container(attacker):
+    level = "pod-security.kubernetes.io/enforce"
+    attacker.cluster.kubectl("label", "namespace", attacker.namespace, f"{level}=privileged")
+    try:
+        for pod in ({"hostNetwork": True}, *(each.values[0] for each in NODES)):
+            answer = attacker.kubectl("create", "--dry-run=server", "-f", "-", document=attacker.deployment(pod))
+            assert answer.startswith("ok "), answer
+    finally:
+        attacker.cluster.kubectl("label", "namespace", attacker.namespace, f"{level}-")
 
 
 @pytest.fixture
@@ -219,7 +279,131 @@ OTHER_DIGEST = f"sha256:{'b' * 64}"
 REFUSED = "denied request"
 """Two policies refuse it; which of them is told is not said."""
 UNLISTED = "is not listed in chartSources"
+ROLE_BINDING = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: stolen}"
+BINDING_PATCH = (
+    '[{"op": "replace", "path": "/kind", "value": "ClusterRoleBinding"}, '
+    '{"op": "replace", "path": "/apiVersion", "value": "rbac.authorization.k8s.io/v1"}, {"op": "remove", "path": "/spec"}]'
+)
+SECRET = '{{ lookup "v1" "Secret" "kube-system" "theirs" }}'
+PROBED = {"failureThreshold": 120, "periodSeconds": 1, "tcpSocket": {"port": 9002}}
+
+
+def picker_patch(container=None, pod=None, **fields):
+    """The patch of the endpoint picker as the controller makes it, with more fields."""
+    spec = {"containers": [{"name": "epp", "startupProbe": PROBED} | (container or {})], **(pod or {})}
+    template = {"metadata": {"labels": {"workspace-ctrl/endpoint-picker": "stolen-epp"}}, "spec": spec}
+    patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "stolen-epp"}, "spec": {"template": template}}
+    return json.dumps(patch | fields, sort_keys=True)
+
+
+def extension(**values):
+    """Values of the endpoint picker."""
+    return {"inferenceExtension": values}
+
+
+def container(**fields):
+    return {"containers": [{**CONTAINER, **fields}]}
+
+
+WINDOWS = {"windowsOptions": {"hostProcess": True}}
+BEYOND = "beyond the Pod Security level baseline"
+NODES = [
+    pytest.param(container(ports=[{"containerPort": 80, "hostPort": 80}]), id="port of the node"),
+    pytest.param(container(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}), id="rights of an administrator"),
+    pytest.param(container(securityContext={"capabilities": {"add": ["IPC_LOCK", "ALL"]}}), id="all capabilities"),
+    pytest.param(container(securityContext={"seccompProfile": {"type": "Unconfined"}}), id="no seccomp"),
+    pytest.param(container(securityContext={"appArmorProfile": {"type": "Unconfined"}}), id="no AppArmor"),
+    pytest.param(container(securityContext={"seLinuxOptions": {"type": "spc_t"}}), id="SELinux type of the node"),
+    pytest.param(container(securityContext={"seLinuxOptions": {"user": "system_u"}}), id="SELinux user of the node"),
+    pytest.param({"hostUsers": False, **container(securityContext={"procMount": "Unmasked"})}, id="all of /proc"),
+    pytest.param({"securityContext": {"seccompProfile": {"type": "Unconfined"}}}, id="no seccomp in the pod"),
+    pytest.param({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}, id="no AppArmor in the pod"),
+    pytest.param({"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "65536"}]}}, id="sysctl of the node"),
+    pytest.param(
+        {"initContainers": [{**CONTAINER, "name": "i", "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}]},
+        id="rights of an init container",
+    ),
+]
+IMAGE = {"image": {"tag": f"v1.5.0\n---\n{ROLE_BINDING}\n---\n#"}}
+NO_PATCH, NO_VALUE = "patches only Deployments", "of a chart only to what it needs itself"
+VALUES = [
+    pytest.param(extension(**IMAGE), id="objects behind the tag of an image"),
+    pytest.param(extension(image={"repository": "evil.example/epp"}), id="other image"),
+    pytest.param(extension(image={"pullPolicy": f"Always\n---\n{ROLE_BINDING}"}), id="objects behind a pull policy"),
+    pytest.param(extension(failureMode=f"FailOpen\n---\n{ROLE_BINDING}"), id="objects behind a failure mode"),
+    pytest.param(extension(replicas=f"1\n---\n{ROLE_BINDING}"), id="objects behind the replicas"),
+    pytest.param(extension(pluginsConfigFile=f"a.yaml\n---\n{ROLE_BINDING}"), id="objects behind a file name"),
+    pytest.param(
+        extension(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]), id="Secret in a variable"
+    ),
+    pytest.param(
+        extension(sidecar={"volumes": [{"name": "root", "hostPath": {"path": "/"}}]}), id="files of the node in a sidecar"
+    ),
+    pytest.param(extension(sidecar={"enabled": True, "args": [SECRET]}), id="Secrets in the arguments of a sidecar"),
+    pytest.param(extension(volumes=[{"name": "root", "hostPath": {"path": "/"}}]), id="files of the node in the endpoint picker"),
+    pytest.param(extension(flags={"a": SECRET}), id="flags"),
+    pytest.param(extension(extProcPort=f"9002\n---\n{ROLE_BINDING}"), id="objects behind a port"),
+    pytest.param({"inferencePool": {"targetPorts": [{"number": f"1\n---\n{ROLE_BINDING}"}]}}, id="objects behind a port of a pool"),
+    pytest.param(
+        {"inferencePool": {"modelServers": {"matchLabels": {f"a: b\n---\n{ROLE_BINDING}": "c"}}}}, id="objects behind a label"
+    ),
+    pytest.param(
+        {"inferencePool": {"modelServers": {"matchLabels": {"a": f"b\n---\n{ROLE_BINDING}"}}}}, id="objects behind its value"
+    ),
+    pytest.param({"provider": {"name": f"none\n---\n{ROLE_BINDING}"}}, id="objects behind the provider"),
+    pytest.param({"provider": {"istio": {"destinationRule": {"host": "theirs.default.svc"}}}}, id="rule for somebody's host"),
+    pytest.param({"experimentalHttpRoute": {"enabled": True}}, id="route of the chart"),
+    pytest.param({"inferenceObjectives": [{"name": "a", "priority": 1}]}, id="objectives of the chart"),
+    pytest.param({"router": {"epp": {"image": {"registry": "evil.example"}}}}, id="other image of the other chart"),
+    pytest.param({"router": {"epp": {"flags": {"drain-timeout": "1h"}}}}, id="flags of the other chart"),
+    pytest.param({"router": {"extra": 1}}, id="unknown value"),
+    pytest.param({"bbr": {"name": f"a\n---\n{ROLE_BINDING}"}}, id="objects behind the name of a body-based router"),
+    pytest.param({"bbr": {"multiNamespace": True}}, id="body-based router of all namespaces"),
+    pytest.param({"global": {}}, id="values of another chart"),
+]
+PATCHES = [
+    pytest.param(patched("Deployment", BINDING_PATCH), id="Deployment becomes a ClusterRoleBinding"),
+    pytest.param(patched("HealthCheckPolicy", BINDING_PATCH), id="health check becomes a ClusterRoleBinding"),
+    pytest.param(patched("GCPBackendPolicy", BINDING_PATCH), id="policy of a backend becomes a ClusterRoleBinding"),
+    pytest.param(patched("Deployment", picker_patch({"image": "evil.example/epp"})), id="image in a patch"),
+    pytest.param(patched("Deployment", picker_patch(pod={"serviceAccountName": "theirs"})), id="ServiceAccount in a patch"),
+    pytest.param(patched("Deployment", picker_patch(kind="ClusterRoleBinding")), id="other kind in a patch"),
+    pytest.param(patched("Deployment", picker_patch() + "\n---\n" + picker_patch()), id="two patches in one"),
+    pytest.param(patched("HealthCheckPolicy", picker_patch()), id="patch of another kind"),
+    pytest.param([{"kustomize": {"patches": [{"patch": picker_patch()}]}}], id="patch without a target"),
+    pytest.param(
+        [{"kustomize": {"patches": [{"target": {"kind": "Deployment", "labelSelector": "a"}, "patch": picker_patch()}]}}],
+        id="patch of what has a label",
+    ),
+]
 CREATED = [
+    *(pytest.param(lambda a, v=each.values[0]: a.create(a.release(values=v)), NO_VALUE, id=each.id) for each in VALUES),
+    *(pytest.param(lambda a, v=each.values[0]: a.create(a.release(postRenderers=v)), NO_PATCH, id=each.id) for each in PATCHES),
+    pytest.param(lambda a: a.create(a.release(releaseName="theirs")), "installs only the chart", id="somebody's release"),
+    pytest.param(lambda a: a.create(a.release(upgrade={"crds": "CreateReplace"})), "installs no CRDs", id="CRDs of an upgrade"),
+    pytest.param(lambda a: a.create(a.release(test={"enable": True})), "sets only the fields", id="tests of a chart"),
+    *(pytest.param(lambda a, p=each.values[0]: a.create(a.deployment(p)), BEYOND, id=each.id) for each in NODES),
+    pytest.param(
+        # The API server allows it only with hostNetwork.
+        lambda a: a.create(a.deployment({"hostNetwork": True, **container(securityContext=WINDOWS)})),
+        NODE,
+        id="process of a Windows node",
+    ),
+    pytest.param(lambda a: a.create(a.network(podSelector={})), "only NetworkPolicies of pods", id="network of all pods"),
+    pytest.param(lambda a: a.create(a.route({**POOL, "group": "evil.example"})), "routes only to InferencePools", id="other pools"),
+    pytest.param(
+        lambda a: a.create(a.route(POOL, parents=[{"group": "", "kind": "Service", "name": "theirs"}])),
+        "only to Gateways",
+        id="route of a service mesh",
+    ),
+    pytest.param(
+        lambda a: a.create(a.route(POOL, parents=[{"kind": "ListenerSet", "name": "theirs"}])), "only to Gateways", id="ListenerSet"
+    ),
+    pytest.param(
+        lambda a: a.create(a.route(POOL, filters=[{"type": "URLRewrite", "urlRewrite": {"hostname": "theirs.example"}}])),
+        "changes only the path",
+        id="other host name",
+    ),
     pytest.param(lambda a: a.create(a.deployment(), "kube-system"), "belongs to the cluster", id="Deployment in kube-system"),
     pytest.param(lambda a: a.create(a.deployment(), "kube-public"), "belongs to the cluster", id="Deployment in kube-public"),
     pytest.param(lambda a: a.create(a.deployment(labels={})), "needs the label", id="Deployment without our label"),

@@ -5,7 +5,7 @@ own rights. Values that the charts pass through their YAML encoder may contain a
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from workspace_ctrl.api.printable_text import excerpt
@@ -27,11 +27,24 @@ Shape = Callable[[Any], str]
 
 def is_one_line(value: object) -> bool:
     """Whether no text in `value`, keys included, contains a line break."""
+    return all(text.isprintable() for text in _texts(value))
+
+
+def has_template(value: object) -> bool:
+    """Whether a text in `value`, keys included, can be a template of Helm, which reads Secrets with Flux's rights where a chart runs it."""
+    return any("{{" in text for text in _texts(value))
+
+
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
-        return all(is_one_line(key) and is_one_line(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(is_one_line(item) for item in value)
-    return not isinstance(value, str) or value.isprintable()
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _affinity(value: object) -> str:

@@ -15,7 +15,7 @@ from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, chart_layouts, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.chart.flow_control import flow_control
-from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
+from workspace_ctrl.planning.chart.value_validation import SHAPES, has_template, is_one_line
 from workspace_ctrl.planning.chart.values_without_effect import trap_in
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import DEFAULT_PICKER_RESOURCES, PickerSettings, PlanSettings
@@ -204,6 +204,8 @@ def _check_allowed(layout: ChartLayout, given: Mapping[str, Any], allowed: Seque
             raise _not_allowed(where, path, layout, (*shapes, *widened))
         elif not (is_one_line(value) and is_one_line(list(path))):
             raise SpecError(where, "contains a line break or another non-printable character", "write it on one line")
+        elif has_template(value) or has_template(list(path)):
+            raise SpecError(where, "contains {{, which a chart can run as a template with Flux's rights", "remove it")
 
 
 def _not_allowed(where: str, path: Path, layout: ChartLayout, allowed: Sequence[Path]) -> SpecError:

@@ -249,6 +249,14 @@ def test_what_the_installation_allows_besides_stays_on_its_line():
         assert "contains a line break or another non-printable character; write it on one line" in refusal_of(
             harmful, installed=installed
         )
+    for template in (
+        extension(flags={"v": "{{ lookup }}"}),
+        extension(tracing={"{{ lookup }}": 1}),
+        extension(tracing={"a": [["{{"]]}),
+    ):
+        assert "contains {{, which a chart can run as a template with Flux's rights; remove it" in refusal_of(
+            template, installed=installed
+        )
     assert "which this chart passes as two arguments" in refusal_of(
         extension(flags={"secure-serving": "false"}), installed=installed
     )
