@@ -46,7 +46,8 @@ def _picker(trigger: object) -> Key | None:
     url = metadata.get("url") if isinstance(metadata, dict) else None
     if not isinstance(url, str) or len(url) > _LONGEST_URL:
         return None
-    place = LOAD_PATH.fullmatch(url, max(url.rfind("/load/"), 0))
+    # the last three segments, because a namespace and a picker can also be called load
+    place = LOAD_PATH.fullmatch("/".join(("", *url.rsplit("/", 3)[1:])))
     return (place["namespace"], place["picker"]) if place is not None else None
 
 

@@ -26,10 +26,14 @@ def scaled(namespace, *urls, name="phi"):
     return {"metadata": metadata, "spec": {"triggers": [{"type": "metrics-api", "metadata": {"url": url}} for url in urls]}}
 
 
-def test_the_trigger_that_is_written_is_understood():
-    pool = MeasuredPool("team", "phi-inferencepool", "phi-inferencepool-epp")
-    written = triggers(ScalingTarget(), pool, AutoscalingSettings(enabled=True, url="http://loads.example:8090/base"), to_zero=True)
-    assert pickers_of({"metadata": {"namespace": "team"}, "spec": {"triggers": written}}) == {("team", "phi-inferencepool-epp")}
+@pytest.mark.parametrize("base", ["", "/base", "/load", "/load/load"])
+@pytest.mark.parametrize("picker", ["phi-inferencepool-epp", "load"])
+@pytest.mark.parametrize("namespace", ["team", "load"])
+def test_the_trigger_that_is_written_is_understood(namespace, picker, base):
+    pool = MeasuredPool(namespace, "phi-inferencepool", picker)
+    settings = AutoscalingSettings(enabled=True, url=f"http://loads.example:8090{base}")
+    written = triggers(ScalingTarget(), pool, settings, to_zero=True)
+    assert pickers_of({"metadata": {"namespace": namespace}, "spec": {"triggers": written}}) == {(namespace, picker)}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,9 @@ def test_the_trigger_that_is_written_is_understood():
         "http://c/load/team/a.b",
         "http://c/load/team/../x",
         "http://c/load/team",
+        "http://c/team/load",
+        "load/team/x-epp",
+        "/load/team/x-epp\n",
         "http://c/load/team/x#/load/other/y",
         "",
         None,
