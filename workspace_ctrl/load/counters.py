@@ -26,6 +26,8 @@ class Counters:
     answers: int = 0
     """Requests whose duration is in `seconds`."""
     seconds: float = 0.0
+    has_http_durations: bool = False
+    """Whether `answers` and `seconds` are those of the HTTP server; as long as it has none, they are those of its engine."""
     process: float | None = None
     """When the process was started, as it says; None if it does not."""
 
@@ -33,17 +35,22 @@ class Counters:
         """Whether these are no later counters of the same process."""
         if None not in {self.process, earlier.process} and self.process != earlier.process:
             return True
-        return self.answers < earlier.answers or any(self.statuses.get(key, 0) < count for key, count in earlier.statuses.items())
+        # the durations of the HTTP server can come, whatever the engine has counted until then, but do not go
+        if (self.has_http_durations, self.answers) < (earlier.has_http_durations, earlier.answers):
+            return True
+        return any(self.statuses.get(key, 0) < count for key, count in earlier.statuses.items())
 
     def since(self, earlier: "Counters") -> Figures:
-        """Return what was counted since `earlier`; a number that has fallen counts as unchanged."""
+        """Return what was counted since `earlier`; a number that has fallen counts as unchanged, and one that was not there was 0."""
+        is_same = self.has_http_durations == earlier.has_http_durations
+        answers, seconds = (earlier.answers, earlier.seconds) if is_same else (0, 0.0)
         grown = {key: max(count - earlier.statuses.get(key, 0), 0) for key, count in self.statuses.items()}
         return Figures(
             requests=sum(grown.values()),
             errors=sum(count for key, count in grown.items() if key.startswith("5")),
             rejected=sum(count for key, count in grown.items() if key.startswith("4")),
-            answers=max(self.answers - earlier.answers, 0),
-            seconds=max(self.seconds - earlier.seconds, 0.0),
+            answers=max(self.answers - answers, 0),
+            seconds=max(self.seconds - seconds, 0.0),
         )
 
 

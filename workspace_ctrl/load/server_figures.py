@@ -37,12 +37,15 @@ def parse_counters(text: str) -> Counters:
     if _REQUESTS not in text:
         raise ValueError(f"its metrics have no {_REQUESTS}, as those of vLLM have; {_REMEDY}")
     found = [sample for sample in samples(text, _NAMES, _LABELS) if sample.labels.get("method", "POST") == "POST"]
-    duration = _DURATION if any(sample.name == f"{_DURATION}_count" for sample in found) else _ENGINE_DURATION
+    # Of the HTTP server there may be none before the first request has ended, while the engine has already answered parts of it.
+    has_http_durations = any(sample.name == f"{_DURATION}_count" for sample in found)
+    duration = _DURATION if has_http_durations else _ENGINE_DURATION
     started = (sample.value for sample in found if sample.name == _STARTED and isfinite(sample.value))
     return Counters(
         statuses=_by_status(found),
         answers=int(_sum(found, f"{duration}_count")),
         seconds=_sum(found, f"{duration}_sum"),
+        has_http_durations=has_http_durations,
         process=next(started, None),
     )
 

@@ -1,6 +1,7 @@
 """What is counted of pods from one reading to the next, whatever their counters do."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -16,8 +17,11 @@ COUNTERS = st.builds(
     statuses=st.dictionaries(st.sampled_from(["2xx", "4xx", "5xx", "503", "404", ""]), st.integers(0, 2**53)),
     answers=st.integers(0, 2**53),
     seconds=st.floats(0, 2**53),
+    has_http_durations=st.booleans(),
     process=st.none() | st.sampled_from([1.0, 2.0]),
 )
+
+ENGINE, HTTP = Counters(answers=3, seconds=9.0), Counters(answers=1, seconds=4.0, has_http_durations=True)
 
 
 def served(good, failed=0, rejected=0, process=None):
@@ -46,6 +50,8 @@ def counted(*readings):
         pytest.param([(served(60, 50), 0), (served(100, 0), 0)], None, id="one status has fallen, the sum has not"),
         pytest.param([(served(10), 0), (Counters({"2xx": 0, "200": 11}), 0)], None, id="a status that is not there any more"),
         pytest.param([(Counters(answers=5), 0), (Counters(answers=4), 0)], None, id="answers"),
+        pytest.param([(ENGINE, 0), (HTTP, 0)], Figures(answers=1, seconds=4.0), id="answers of the engine, then of the server"),
+        pytest.param([(HTTP, 0), (ENGINE, 0)], None, id="answers of the server, which are not there any more"),
         pytest.param([(served(20, process=1.0), 0), (served(30, 9, process=2.0), 0)], None, id="another process, with more"),
         pytest.param([(served(20), 0), (served(5), 0), (served(70), 0)], None, id="and has grown later"),
         pytest.param([(served(20), 0), (served(5), 0), (served(9), 1)], Figures(4), id="whose restart is known after its counters"),
@@ -93,7 +99,7 @@ ORDER = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 
 @given(PROCESSES, ORDER)
 def test_processes_that_answer_in_turns_are_neither_promoted_nor_stopped_without_requests(processes, order):
-    known = [Counters(each.statuses, each.answers, each.seconds, float(number)) for number, each in enumerate(processes)]
+    known = [replace(each, process=float(number)) for number, each in enumerate(processes)]
     for pods, state in looks(known, order):
         assert pods.total == Figures()
         assert (state.phase, state.step) == (CanaryPhase.PROGRESSING, 0)
@@ -102,7 +108,7 @@ def test_processes_that_answer_in_turns_are_neither_promoted_nor_stopped_without
 @given(PROCESSES, ORDER)
 @example([served(25), served(24)], [0, 1] * 20)
 def test_from_the_first_fall_on_nothing_of_processes_that_tell_nothing_about_themselves_counts(processes, order):
-    unknown = [Counters(each.statuses, each.answers, each.seconds) for each in processes]
+    unknown = [replace(each, process=None) for each in processes]
     answers = [unknown[number % len(unknown)] for number in order]
     falls = [number for number in range(1, len(answers)) if answers[number].is_behind(answers[number - 1])]
     for number, (pods, _) in enumerate(looks(unknown, order)):

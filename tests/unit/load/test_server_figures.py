@@ -1,8 +1,12 @@
 """What a model server has counted: vLLM's page, and pages of others."""
 
-import pytest
+from itertools import accumulate
 
-from workspace_ctrl.load.counters import Counters
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from workspace_ctrl.load.counters import Counters, PodCount
 from workspace_ctrl.load.server_figures import parse_counters
 
 VLLM = """\
@@ -25,12 +29,44 @@ vllm:e2e_request_latency_seconds_sum{model_name="m"} 40.0
 
 
 def test_requests_for_inference_are_counted_by_status():
-    assert parse_counters(VLLM) == Counters({"2xx": 90, "5xx": 6, "4xx": 4}, answers=96, seconds=48.5)
+    assert parse_counters(VLLM) == Counters({"2xx": 90, "5xx": 6, "4xx": 4}, answers=96, seconds=48.5, has_http_durations=True)
 
 
 def test_the_engines_latency_stands_for_a_missing_one_of_the_server():
     page = "\n".join(line for line in VLLM.splitlines() if "duration" not in line)
-    assert (parse_counters(page).answers, parse_counters(page).seconds) == (90, 40.0)
+    assert parse_counters(page) == Counters({"2xx": 90, "5xx": 6, "4xx": 4}, answers=90, seconds=40.0)
+
+
+def growing_page(ended, answered):
+    """Return what vLLM shows when so many HTTP requests have ended, in 2 s each, and its engine has answered so many, in 1 s each."""
+    http = (
+        f'http_requests_total{{method="POST",status="2xx"}} {ended}\n'
+        f'http_request_duration_seconds_count{{method="POST"}} {ended}\nhttp_request_duration_seconds_sum{{method="POST"}} {2 * ended}\n'
+    )
+    return (
+        "# TYPE http_requests_total counter\nprocess_start_time_seconds 1\n"
+        f"vllm:e2e_request_latency_seconds_count {answered}\nvllm:e2e_request_latency_seconds_sum {answered}\n{http if ended else ''}"
+    )
+
+
+NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=8)
+
+
+@given(NUMBERS, NUMBERS)
+@example([0, 0, 1], [0, 3, 1])
+def test_a_server_whose_engine_answers_before_the_first_request_has_ended_is_one_process(ended, answered):
+    readings = list(zip(accumulate(ended), accumulate(answered), strict=False))
+    pages = [parse_counters(growing_page(*reading)) for reading in readings]
+    pod = PodCount(pages[0], 0)
+    for page in pages[1:]:
+        pod = pod.read(page, 0)
+    assert not pod.has_several_processes
+    (first, answered_first), (last, _) = readings[0], readings[-1]
+    before = [count for number, count in readings if not number]
+    engine = before[-1] - answered_first if before else 0
+    assert pod.counted.requests == last - first
+    assert pod.counted.answers == engine + last - first
+    assert pod.counted.seconds == engine + 2 * (last - first)
 
 
 def test_a_server_that_was_not_asked_yet_has_counted_nothing():
