@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from e2e import workspaces
-from workspace_ctrl.api.labels import FIELD_MANAGER, GROUP, HASH_ANNOTATION, OWNER_LABEL, PLURAL, POD_LABEL, STORAGE_VERSION
+from workspace_ctrl.api.labels import (
+    CANARY_ANNOTATION,
+    FIELD_MANAGER,
+    GROUP,
+    HASH_ANNOTATION,
+    OWNER_LABEL,
+    PLURAL,
+    POD_LABEL,
+    STORAGE_VERSION,
+)
 
 NAMESPACE: Final = "hostile"
 APPLY: Final = "application/apply-patch+yaml"
@@ -101,7 +110,7 @@ KINDS: Final[Mapping[str, Callable[[str], str]]] = {
     "right-variables": _variables(1_600),
     "too-many-variables": _variables(4_500),
     "labels": metadata(_labels),
-    "annotation": metadata(lambda: {"annotations": {"workspace-ctrl/adopt": "x" * 250_000}}),
+    "annotation": metadata(lambda: {"annotations": {CANARY_ANNOTATION: "x" * 250_000}}),
     "managers": metadata(_managers),
 }
 """Name → maker of Workspaces of that name as JSON."""
