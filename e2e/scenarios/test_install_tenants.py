@@ -141,6 +141,11 @@ NODE = [
     pytest.param({"containers": [{**SERVER, "securityContext": {"privileged": True}}]}, "privileged", id="privileged"),
     pytest.param({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "hostPath", id="host path"),
     pytest.param({"hostNetwork": True}, "host namespaces", id="host network"),
+    pytest.param(
+        {"containers": [{**SERVER, "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}]},
+        "non-default capabilities",
+        id="capability",
+    ),
 ]
 """Pods with access to the node."""
 
@@ -158,12 +163,10 @@ def test_templates_do_not_reach_the_node_unless_the_namespace_allows_it(develope
 
 def test_pod_security_of_the_namespace_holds_for_templates(developer):
     cluster, namespace = developer.cluster, developer.namespace
-    spec = {"containers": [{**SERVER, "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}]}
-    words = "non-default capabilities"
-    cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=baseline")
-    assert developer.apply(workspace(template(**spec))).startswith("ok ")
+    cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    assert developer.apply(workspace(template())).startswith("ok ")
     found = workspaces.wait_reason(cluster, namespace, "mine", "InferenceReady", "FailedCreate")
-    assert words in found["message"]
+    assert "unrestricted capabilities" in found["message"]
     assert workspaces.items(cluster, namespace, "pods") == []
 
 
