@@ -208,7 +208,7 @@ def _routed_now(desired: DesiredGroup) -> GroupRouting | None:
     now = desired.live_route.weights if desired.live_route is not None else {}
     if all(member.is_observed for member in desired.records.members):
         kept = weights_kept(desired.members, now) if not routed.weights else {}
-        return (replace(routed, weights=kept) if kept != now else None) if kept else routed
+        return replace(routed, weights=kept) if kept else routed
     stay = {member.name: now[member.name] for member in desired.members if member.name in now}
     return replace(routed, weights=stay or routed.weights) if now and stay != now else None
 

@@ -253,6 +253,37 @@ def test_a_stopped_canary_keeps_its_requests_only_until_another_member_has_a_wei
     assert weights(group(member("v1"), canary, route=found)) == {"v1": 100}
 
 
+@pytest.mark.parametrize("phase", ["Stopped", "Promoted"])
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        pytest.param(
+            {"parentRefs": [{"name": "second"}]}, lambda spec: [each["name"] for each in spec["parentRefs"]], id="Gateway"
+        ),
+        pytest.param({"hostnames": ["new.example.com"]}, lambda spec: spec["hostnames"], id="host name"),
+        pytest.param({"timeout": "99s"}, lambda spec: spec["rules"][0]["timeouts"]["request"], id="timeout"),
+        pytest.param({"pool": {"ref": {"name": "mine"}}}, lambda spec: leads(spec["rules"][0]), id="pool"),
+    ],
+)
+def test_the_route_of_a_canary_that_keeps_its_requests_follows_the_spec(phase, fields, found):
+    world = cluster(gateway(), gateway("second"))
+    given = {"group": {"canary": CANARY}, "parentRefs": [{"name": "inference-gateway"}]}
+    before = stored(manifest(group(member("v2", **given)), world))
+    after = group(at_step(member("v2", **{**given, **fields}), 1, phase, reason="CanaryAborted"), route=before)
+    wanted = manifest(group(member("v2", **{**given, **fields})), world)["spec"]
+    assert found(manifest(after, world)["spec"]) == found(wanted)
+    assert weights(after, world) == {"v2": 100}
+    outcome = planned(after, "v2", world)
+    assert [parent.gateway.ref.name for parent in outcome.decision.parents] == [each["name"] for each in wanted["parentRefs"]]
+
+
+def test_a_member_without_a_weight_owns_the_route_of_a_canary_that_keeps_its_requests():
+    canary = at_step(member("v2", group={"canary": CANARY}), 1, "Stopped")
+    before = stored(manifest(group(member("v2", group={"canary": CANARY}))))
+    (step,) = planned(group(canary, member("v3", group={"weight": 0}), route=before)).steps
+    assert [owner["name"] for owner in step.manifest["metadata"]["ownerReferences"]] == ["v2", "v3"]
+
+
 @pytest.mark.parametrize(
     ("before", "rest", "expected"),
     [
