@@ -61,9 +61,9 @@ class RouteClaims:
     def prime(self) -> None:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
         for workspace, claims in claims_of_routes(self._cache):
-            self._index.set(workspace.key, self._since(workspace), claims)
+            self._set_of_route(workspace.key, self._since(workspace), claims)
         for key, created, claims in claims_of_other_shards(self._cache) if self._is_shard else ():
-            self._index.set(key, created, claims)
+            self._set_of_route(key, created, claims)
         for holder, created, claims in claims_of_groups(self._cache, is_shard=self._is_shard):
             self._index.set(holder, created, claims)
         self.expect_all()
@@ -92,6 +92,10 @@ class RouteClaims:
             group.records.name: self._titled(self._index.taken(group_holder(key[0], group.records.name))) for group in groups
         }
         return TakenClaims(self._titled(found), names_of_members(found, members), of_groups)
+
+    def _set_of_route(self, key: Key, since: str, claims: frozenset[RouteClaim]) -> None:
+        """Note what a route shows of the claims of a Workspace: a match that the route of a group has as well is the group's."""
+        self._index.set(key, since, claims - self._of_live_groups(key, claims))
 
     def _set(self, holder: RouteClaimHolder, since: str, claims: frozenset[RouteClaim]) -> None:
         if self._index.set(holder, since, claims):
@@ -150,7 +154,7 @@ class RouteClaims:
 
     def forget(self, key: Key) -> None:
         """Note that the Workspace `key` is gone, or belongs to another shard now."""
-        self._index.set(key, *(claims_of_other_shard(self._cache, key) if self._is_shard else ("", frozenset())))
+        self._set_of_route(key, *(claims_of_other_shard(self._cache, key) if self._is_shard else ("", frozenset())))
         self._index.forget(yielding_holder(key))
         self._forget_empty(self._groups.pop(key, set()))
         self._unseen.discard(key)

@@ -14,7 +14,7 @@ from workspace_ctrl.planning.gateway.parents import Chosen
 from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup
-from workspace_ctrl.planning.traffic.handover import keeps_name, without_path_of_group
+from workspace_ctrl.planning.traffic.handover import keeps_name, path_note, without_path_of_group
 from workspace_ctrl.planning.workload.model_names import names_in_spec
 from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.gateways import HTTPRoute
@@ -100,7 +100,8 @@ def desired_route(  # noqa: PLR0917 - all that a route depends on
     moves = makes_route and own_pool != (spec.gateway.pool_ref if spec.gateway is not None else "")
     leads = migration(chart, live, own_pool, chosen.parents) if moves else Migration(own_pool)
     named = tuple(models) if settings.match_reported_names else names_in_spec(spec, server)
-    keeps_name_of_group = keeps_name(group, live)  # otherwise that name leads to the group
+    all_names = routing(ref, spec.gateway, leads.pool, named, settings)
+    keeps_name_of_group = keeps_name(all_names, group, chosen.parents, live)  # otherwise that name leads to the group
     in_header = tuple(name for name in named if name != workspace.group or keeps_name_of_group)
     wanted = replace(routing(ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
     asked = without_path_of_group(wanted, ref, group, chosen.parents, live) if makes_route else wanted
@@ -114,15 +115,8 @@ def desired_route(  # noqa: PLR0917 - all that a route depends on
         leads.problem,
         in_header,
         tuple(filter(None, (refused, unnamed))),
-        _path_note(wanted, asked, workspace),
+        path_note(wanted, asked, ref, group, chosen.parents) if makes_route else "",
     )
-
-
-def _path_note(wanted: Routing, asked: Routing, workspace: WorkspaceRecord) -> str:
-    """Return that the path in the spec is that of the group, as a warning; empty if it is not."""
-    if wanted.path == asked.path:
-        return ""
-    return f"gateway.match.path {wanted.path} is that of group {workspace.group}; {workspace.meta.ref} itself has {asked.path}"
 
 
 def route_ref(spec: GatewaySpec | None) -> str:

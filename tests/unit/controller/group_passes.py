@@ -63,11 +63,12 @@ class RouteServer(ApiServer):
 class Namespace(Passes):
     """Workspaces that are ready, with one Gateway of Istio."""
 
-    def __init__(self, monkeypatch, before=None):
-        """Make it, or a new process for the objects that there were `before`."""
+    def __init__(self, monkeypatch, before=None, *, is_shard=False):
+        """Make it, or a new process for the objects that there were `before`; `is_shard` is whether there are others for more objects."""
         server = before.server if before is not None else RouteServer()
         super().__init__(monkeypatch, server=server)
         server.cache = self.cache
+        self.reconciler._claims._is_shard = is_shard
         self.cache.workspaces.remove(KEY, 2)
         self.give(*server.workspaces.values())
         for name in server.routes:
@@ -82,6 +83,11 @@ class Namespace(Passes):
             if self.cache.pods.get((NAMESPACE, name)) is None:
                 self.serve(name)
 
+    def remove(self, name):
+        """Delete a Workspace, whose route is collected later."""
+        del self.server.workspaces[name]
+        self.cache.workspaces.remove((NAMESPACE, name), next(self.server.versions))
+
     serve = GroupPasses.serve
 
     async def passes(self, *names):
@@ -90,8 +96,8 @@ class Namespace(Passes):
             self.costs = Counter()
             await self.reconciler.reconcile((NAMESPACE, name))
 
-    def accept(self, name):
-        """Have Istio accept a route as it is, if it exists."""
+    def accept(self, name, *gateways):
+        """Have Istio accept a route as it is, if it exists, for all its Gateways, or for those of these names."""
         if name not in self.server.routes:
             return
         route = self.server.routes[name]
@@ -99,8 +105,10 @@ class Namespace(Passes):
             {"type": type_, "status": "True", "reason": type_, "observedGeneration": route["metadata"]["generation"]}
             for type_ in ("Accepted", "ResolvedRefs")
         ]
-        entry = {"parentRef": route["spec"]["parentRefs"][0], "controllerName": ISTIO, "conditions": conditions}
-        route["status"] = {"parents": [entry]}
+        parents = [parent for parent in route["spec"]["parentRefs"] if not gateways or parent["name"] in gateways]
+        route["status"] = {
+            "parents": [{"parentRef": parent, "controllerName": ISTIO, "conditions": conditions} for parent in parents]
+        }
         self._store(name)
 
     def _store(self, name):
@@ -131,10 +139,13 @@ class Namespace(Passes):
             for name, route in self.server.routes.items()
         }
 
+    def conditions(self, name):
+        """The conditions in the newest status of a Workspace."""
+        return [write for write in self.written if write.workspace.meta.ref.name == name][-1].status.conditions
+
     def reasons(self, name):
-        """The reasons in the newest status of a Workspace."""
-        newest = [write for write in self.written if write.workspace.meta.ref.name == name][-1]
-        return {entry.reason for entry in newest.status.conditions}
+        """The reasons of these conditions."""
+        return {entry.reason for entry in self.conditions(name)}
 
 
 def accepted(namespace, path, names):

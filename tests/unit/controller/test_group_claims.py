@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.unit.controller.group_passes import CHAT, Namespace, accepted, member_names, raw_workspace
-from tests.unit.factories import NAMESPACE
+from tests.unit.factories import NAMESPACE, gateway
 
 OWN = f"/{NAMESPACE}/own"
 
@@ -23,6 +23,7 @@ def namespace(monkeypatch):
 async def test_a_path_goes_from_a_workspace_to_the_group_in_front_of_it_when_gateways_have_accepted_its_route(namespace, name):
     namespace.give(raw_workspace(name, path=CHAT, group=""))
     await namespace.passes(name)
+    namespace.accept(name)
     assert namespace.paths() == {name: [CHAT]}
 
     namespace.give(raw_workspace(name, path=CHAT))
@@ -40,6 +41,7 @@ async def test_the_name_in_the_header_goes_to_the_group_in_the_same_way(namespac
     named = {"match": {"header": True}, "aliases": ["chat"]}
     namespace.give(raw_workspace("v1", group="", **named))
     await namespace.passes("v1")
+    namespace.accept("v1")
     assert namespace.names()["v1"] >= {"chat"}
     namespace.give(raw_workspace("v1", **named))
     await namespace.passes("v1", "v1")
@@ -97,6 +99,7 @@ async def test_after_a_restart_the_first_pass_of_any_member_knows_that_members_y
     """In the middle of a handover, routes of a member and of the group have the path."""
     namespace.give(raw_workspace("v1", path=CHAT, group=""), raw_workspace("v2"))
     await namespace.passes("v1", "v2")
+    namespace.accept("v1")
     namespace.give(raw_workspace("v1", path=CHAT))
     await namespace.passes("v1", "v2", "v1")
     again = Namespace(monkeypatch, namespace)
@@ -104,6 +107,165 @@ async def test_after_a_restart_the_first_pass_of_any_member_knows_that_members_y
     await again.passes(first, "v1", "v2")
     assert again.deleted == []
     assert again.paths() == {"v1": [CHAT], "v2": [f"/{NAMESPACE}/v2"], "chat": [CHAT]}
+
+
+ONE = {"parentRefs": [{"name": "inference-gateway"}]}
+BOTH = {"parentRefs": [{"name": "inference-gateway"}, {"name": "second"}]}
+NAMED = {"match": {"header": True}, "aliases": ["chat"]}
+ANY_MATCH = pytest.mark.parametrize("fields", [{"path": CHAT}, NAMED], ids=["path", "name in the header"])
+
+
+def having(namespace, fields):
+    """The routes with the path or the name of the group."""
+    found = namespace.names() if fields is NAMED else namespace.paths()
+    return {route for route, matches in found.items() if ("chat" if fields is NAMED else CHAT) in matches}
+
+
+@ANY_MATCH
+@pytest.mark.parametrize("living", ["inference-gateway", "second"])
+async def test_a_gateway_that_accepts_no_route_does_not_keep_the_group_from_its_matches(namespace, fields, living):
+    namespace.cache.gateways.put((NAMESPACE, "second"), gateway("second"), 1)
+    namespace.give(raw_workspace("v1", group="", **fields, **BOTH))
+    await namespace.passes("v1")
+    namespace.accept("v1", living)
+    namespace.give(raw_workspace("v1", **fields, **BOTH))
+    await namespace.passes("v1", "v1")
+    assert having(namespace, fields) == {"v1", "chat"}
+    namespace.accept("chat", living)
+    await namespace.passes("v1")
+    assert having(namespace, fields) == {"chat"}
+
+
+@ANY_MATCH
+async def test_each_gateway_that_answers_is_waited_for(namespace, fields):
+    namespace.cache.gateways.put((NAMESPACE, "second"), gateway("second"), 1)
+    namespace.give(raw_workspace("v1", group="", **fields, **BOTH))
+    await namespace.passes("v1")
+    namespace.accept("v1")
+    namespace.give(raw_workspace("v1", **fields, **BOTH))
+    await namespace.passes("v1", "v1")
+    namespace.accept("chat", "second")
+    await namespace.passes("v1")
+    assert having(namespace, fields) == {"v1", "chat"}
+
+
+PLACES = pytest.mark.parametrize(
+    ("oldest", "more", "beyond"),
+    [
+        pytest.param(ONE, BOTH, f"listener http of Gateway {NAMESPACE}/second", id="a Gateway more"),
+        pytest.param(
+            {**ONE, "hostnames": ["a.example"]},
+            {**ONE, "hostnames": ["a.example", "b.example"]},
+            f"listener http of Gateway {NAMESPACE}/inference-gateway for b.example",
+            id="a host name more",
+        ),
+    ],
+)
+
+
+@ANY_MATCH
+@PLACES
+async def test_a_match_stays_with_a_member_that_has_it_where_the_group_does_not(namespace, fields, oldest, more, beyond):
+    """Both routes stay as they are then, and the member's status says why."""
+    namespace.cache.gateways.put((NAMESPACE, "second"), gateway("second"), 1)
+    first = {"created": "2026-11-21T10:00:00Z", **oldest, **({"match": {"header": True}} if fields is NAMED else {})}
+    namespace.give(raw_workspace("v0", **first), raw_workspace("v1", group="", **fields, **more))
+    await namespace.passes("v1")
+    namespace.accept("v1")
+    namespace.give(raw_workspace("v1", **fields, **more))
+    for _ in range(3):
+        await namespace.passes("v1", "v0")
+        namespace.accept("chat")
+    assert having(namespace, fields) == {"v1", "chat"}
+    assert namespace.deleted == []
+    assert "GroupMembersDiffer" in namespace.reasons("v1")
+    if fields is not NAMED:
+        text = f"{CHAT} is that of group chat, but not on {beyond}; Workspace {NAMESPACE}/v1 keeps it until the group has its"
+        assert text in " ".join(entry.message for entry in namespace.conditions("v1"))
+
+    namespace.give(raw_workspace("v0", **(first | more)))
+    for _ in range(3):
+        await namespace.passes("v0", "v1")
+        namespace.accept("chat")
+    assert having(namespace, fields) == {"chat"}
+
+
+@ANY_MATCH
+@PLACES
+async def test_a_member_takes_no_requests_of_its_group_by_asking_for_more_places(namespace, fields, oldest, more, beyond):
+    """Its route may be older than that of the group."""
+    namespace.cache.gateways.put((NAMESPACE, "second"), gateway("second"), 1)
+    first = {"created": "2026-11-21T10:00:00Z", **oldest, **({"match": {"header": True}} if fields is NAMED else {})}
+    namespace.give(raw_workspace("v0", **first), raw_workspace("v1", **oldest))
+    await namespace.passes("v1", "v0", "v1")
+    namespace.give(raw_workspace("v1", **fields, **more))
+    for _ in range(3):
+        await namespace.passes("v1", "v0")
+    assert having(namespace, fields) == {"chat"}
+    assert namespace.deleted == []
+
+
+async def test_a_name_that_the_group_does_not_ask_for_stays_with_the_member(namespace):
+    namespace.give(raw_workspace("v0", created="2026-11-21T10:00:00Z"), raw_workspace("v1", group="", **NAMED))
+    await namespace.passes("v0", "v1")
+    namespace.give(raw_workspace("v1", **NAMED))
+    for _ in range(3):
+        await namespace.passes("v1", "v0")
+        namespace.accept("chat")
+    assert having(namespace, NAMED) == {"v1"}
+
+    namespace.accept("v1")
+    namespace.give(raw_workspace("v0", created="2026-11-21T10:00:00Z", match={"header": True}))
+    await namespace.passes("v0", "v1")
+    assert having(namespace, NAMED) == {"v1", "chat"}
+    namespace.accept("chat")
+    await namespace.passes("v1")
+    assert having(namespace, NAMED) == {"chat"}
+
+
+async def test_a_workspace_for_which_its_group_has_no_room_has_the_name_that_the_group_does_not_ask_for(namespace):
+    members = [raw_workspace(f"v{number}", created=f"2026-11-21T10:00:0{number}Z") for number in range(8)]
+    namespace.give(*members, raw_workspace("v8", **NAMED))
+    await namespace.passes("v0", "v8")
+    assert having(namespace, NAMED) == {"v8"}
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["the same process", "a new process"])
+async def test_a_member_that_is_deleted_in_the_middle_of_a_handover_leaves_the_path_to_the_group_in_shards_too(monkeypatch, is_new):
+    """Its route is still there, and older than that of the group."""
+    namespace = Namespace(monkeypatch, is_shard=True)
+    namespace.give(raw_workspace("v1", path=CHAT, group=""))
+    await namespace.passes("v1")
+    namespace.server.routes["v1"]["metadata"]["creationTimestamp"] = "2026-11-21T11:30:00Z"
+    namespace.accept("v1")
+    namespace.give(raw_workspace("v1", path=CHAT), raw_workspace("v2"))
+    await namespace.passes("v1", "v2", "v1", "v2")
+    assert having(namespace, {}) == {"v1", "chat"}
+
+    namespace.remove("v1")
+    if is_new:
+        namespace = Namespace(monkeypatch, namespace, is_shard=True)
+        namespace.reconciler._claims.prime()
+    else:
+        await namespace.passes("v1")
+    await namespace.passes("v2")
+    assert namespace.deleted == []
+    assert "GroupRouteConflict" not in namespace.reasons("v2")
+
+
+async def test_after_a_restart_a_former_member_that_still_has_the_path_does_not_end_the_group(monkeypatch, namespace):
+    """It has left in the middle of a handover, and is older than the group."""
+    namespace.give(raw_workspace("v1", path=CHAT, group="", created="2026-11-21T10:00:00Z"), raw_workspace("v2"))
+    await namespace.passes("v1", "v2")
+    namespace.accept("v1")
+    namespace.give(raw_workspace("v1", path=CHAT, created="2026-11-21T10:00:00Z"))
+    await namespace.passes("v1", "v2", "v1")
+    assert having(namespace, {}) == {"v1", "chat"}
+    namespace.give(raw_workspace("v1", path=CHAT, group="", created="2026-11-21T10:00:00Z"))
+    again = Namespace(monkeypatch, namespace)
+    again.reconciler._claims.prime()
+    await again.passes("v2")
+    assert again.deleted == []
 
 
 async def test_a_name_that_two_members_have_is_the_older_ones_until_it_goes(namespace):
