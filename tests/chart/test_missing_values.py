@@ -26,6 +26,8 @@ def paths(tree, above=()):
 
 
 def is_needed(path, value):
+    if path == ("hookResources",):
+        return True  # they were new in a stanza of their own, so that nothing else names them
     if path[-1].lower().endswith("resources") or path[0] in OPTIONAL or "labels" in path:
         return False
     if isinstance(value, dict) and value:
@@ -59,6 +61,13 @@ def test_all_that_is_needed_is_named_before_a_template_fails(depth):
     chosen = [path for path in NEEDED if len(path) == depth]
     assert chosen
     assert missing(nothing_at(chosen)) == [".".join(path) for path in chosen]
+
+
+@pytest.mark.parametrize("name", ["metricsFrom", "loadFrom", "modelIndexFrom"])
+def test_peers_that_are_null_are_told_how_to_admit_everyone(name):
+    said = refusal({"networkPolicy": {name: None}, "replicas": None})
+    assert [line for line in said.splitlines() if "For everyone" in line] == [f"For everyone, write networkPolicy.{name}: []."]
+    assert render({"networkPolicy": {name: []}})
 
 
 def test_all_else_may_be_missing():

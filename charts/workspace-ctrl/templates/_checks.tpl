@@ -1,7 +1,9 @@
 {{- /* Rejects settings that would fail silently. Most checks need a cluster, so they do nothing with helm template. */ -}}
 {{- define "workspace-ctrl.checks" -}}
 {{- with include "workspace-ctrl.missing" . | fromJsonArray }}
-{{- fail (printf "\n\nThese values are missing: %s.\nThey were set to null, or helm upgrade --reuse-values kept the values of a version without them. Instead of null, leave a value out; instead of\n--reuse-values, use --reset-then-reuse-values, which takes the defaults of this version for what you did not set.\n" (join ", " .)) }}
+{{- $forEveryone := list }}
+{{- range . }}{{ if regexMatch "^networkPolicy\\..*From$" . }}{{ $forEveryone = append $forEveryone (printf "For everyone, write %s: [].\n" .) }}{{ end }}{{ end }}
+{{- fail (printf "\n\nThese values are missing: %s.\nThey were set to null, or helm upgrade --reuse-values kept the values of a version without them. Instead of null, leave a value out; instead of\n--reuse-values, use --reset-then-reuse-values, which takes the defaults of this version for what you did not set.\n%s" (join ", " .) (join "" $forEveryone)) }}
 {{- end }}
 {{- with concat (include "workspace-ctrl.takenKeys" . | fromJsonArray) (include "workspace-ctrl.settingsProblems" . | fromJsonArray) }}
 {{- fail (printf "\n\n%s\n" (join "\n" .)) }}

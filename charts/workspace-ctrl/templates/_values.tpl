@@ -30,6 +30,7 @@ that did not have it: templates would then fail without words, or leave out a ri
 - image.repository
 - image.pullPolicy
 - replicas
+- hookResources
 - logFormat
 - serviceAccount.create
 - rbac.create
