@@ -226,6 +226,22 @@ def test_values_of_others_in_a_release_stay_and_do_not_stop_the_controller(attac
     workspaces.wait_gone(attacker.cluster, attacker.namespace, "helmrelease", "stolen")
 
 
+def test_a_budget_of_a_user_can_be_taken_over_as_it_is(attacker):
+    """Adoption changes nothing but managedFields; what the budget says is its author's."""
+    keeps = attacker.budget(maxUnavailable=None, minAvailable=1)
+    attacker.cluster.kubectl("create", "-n", attacker.namespace, "-f", "-", input=json.dumps(keeps))
+    for change, is_allowed in (
+        ({"metadata": {"annotations": {"a": "b"}}}, True),
+        ({"spec": {"minAvailable": 2}}, False),
+        ({"spec": {"minAvailable": None, "maxUnavailable": 0}}, False),
+        ({"spec": {"minAvailable": None, "maxUnavailable": 1}}, True),
+    ):
+        answer = attacker.patch("poddisruptionbudget", "stolen", change)
+        assert answer.startswith("ok ") is is_allowed, answer
+        assert is_allowed or BLOCKS in answer
+    assert attacker.kubectl("delete", "poddisruptionbudget", "stolen").startswith("ok ")
+
+
 @pytest.fixture
 def flux_account(installed):
     """The policies of an installation whose HelmReleases have a ServiceAccount; afterwards those of all other tests."""

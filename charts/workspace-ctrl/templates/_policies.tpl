@@ -30,6 +30,11 @@ spec:
 (request.operation == "UPDATE" && object.spec.?{{ . }} == oldObject.spec.?{{ . }})
 {{- end }}
 
+{{- /* Whether an update leaves the whole spec as it is, as the adoption of an object does. */ -}}
+{{- define "workspace-ctrl.isSpecKept" -}}
+(request.operation == "UPDATE" && object.spec == oldObject.spec)
+{{- end }}
+
 {{- /* Whether an owner is a Workspace or an InferenceSet. */ -}}
 {{- define "workspace-ctrl.isWorkspace" -}}
 ({{ . }}.kind in ["Workspace", "InferenceSet"] && {{ . }}.apiVersion.startsWith("kaito.sh/"))
