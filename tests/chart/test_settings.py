@@ -15,6 +15,7 @@ from tests.chart.settings_cases import BESIDE, CASES, DIGEST, NOT_IN_THE_CHART, 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, chart_layouts, find_layout
 from workspace_ctrl.planning import resource_requirements
+from workspace_ctrl.planning.chart.value_validation import MOST_LEVELS
 from workspace_ctrl.planning.chart.values import check_installed, protected_paths
 from workspace_ctrl.planning.plan_settings import ChartSource
 from workspace_ctrl.settings.process import SettingsError
@@ -279,6 +280,12 @@ def test_values_that_the_controller_sets_are_refused():
             {"name": f"n{number}", "url": f"oci://r/{layout.name}", "version": version_of(layout)} for number, layout in usable()
         ]
         assert problem({"chartSources": sources, "endpointPicker": {"values": put({}, path, "x")}})
+
+
+def test_the_policy_looks_as_deep_into_values_as_the_controller_lets_them_be():
+    text = (SOURCE / "templates" / "_releases.tpl").read_text()
+    (steps,) = re.findall(r"range \$level := list ([\d ]+) ", text)
+    assert [int(step) for step in steps.split()] == list(range(MOST_LEVELS, 0, -1))
 
 
 def usable():

@@ -15,6 +15,9 @@ from workspace_ctrl.planning.resource_requirements import resources_problem
 _FILE_NAME = r"[A-Za-z0-9][-A-Za-z0-9._]{0,63}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _MOST_REPLICAS = 100
+MOST_LEVELS: Final = 5
+"""Levels of mappings and lists that a value may have below a path of `endpointPicker.allowedValues`: what the admission policy looks into
+(`workspace-ctrl.isPlain` in charts/workspace-ctrl/templates/_releases.tpl), because CEL has no recursion."""
 _QUOTED: Final = 64
 """Characters of a name or a value that a message quotes."""
 RESERVED_FILES: Final = frozenset({"default-plugins.yaml", "payload-agnostic.yaml"})
@@ -33,6 +36,13 @@ def is_one_line(value: object) -> bool:
 def has_template(value: object) -> bool:
     """Whether a text in `value`, keys included, can be a template of Helm, which reads Secrets with Flux's rights where a chart runs it."""
     return any("{{" in text for text in _texts(value))
+
+
+def levels(value: object) -> int:
+    """Return how many levels of mappings and lists a value has; 0 for a text, a number or null."""
+    if isinstance(value, Mapping):
+        return 1 + max(map(levels, value.values()), default=0)
+    return 1 + max(map(levels, value), default=0) if isinstance(value, list) else 0
 
 
 def _texts(value: object) -> Iterator[str]:

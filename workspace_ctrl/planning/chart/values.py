@@ -15,7 +15,7 @@ from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, chart_layouts, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.chart.flow_control import flow_control
-from workspace_ctrl.planning.chart.value_validation import SHAPES, has_template, is_one_line
+from workspace_ctrl.planning.chart.value_validation import MOST_LEVELS, SHAPES, has_template, is_one_line, levels
 from workspace_ctrl.planning.chart.values_without_effect import trap_in
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import DEFAULT_PICKER_RESOURCES, PickerSettings, PlanSettings
@@ -206,6 +206,28 @@ def _check_allowed(layout: ChartLayout, given: Mapping[str, Any], allowed: Seque
             raise SpecError(where, "contains a line break or another non-printable character", "write it on one line")
         elif has_template(value) or has_template(list(path)):
             raise SpecError(where, "contains {{, which a chart can run as a template with Flux's rights", "remove it")
+        else:
+            _check_levels(where, path, value, widened)
+
+
+def _check_levels(where: str, path: Path, value: object, widened: Sequence[Path]) -> None:
+    """Reject what the admission policy would refuse, because it does not look into it.
+
+    The policy looks on its own at each value that is known, or allowed, and else from the first key beside those: so does this.
+    """
+    layouts = chart_layouts()
+    known = [place for each in layouts for decision in (*SHAPES, *PROTECTED) if (place := each.place(decision)) is not None]
+    start = max(min(_shared(place, path) + 1, len(place), len(path)) for place in (*known, *widened))
+    if len(path) - start + levels(value) > MOST_LEVELS:
+        problem = f"has more than {MOST_LEVELS} levels of mappings and lists below {'.'.join(path[:start])}"
+        raise SpecError(where, problem, "remove it; administrators can set it in endpointPicker.values")
+
+
+def _shared(one: Path, other: Path) -> int:
+    """Return how many keys two paths begin with together."""
+    return next(
+        (place for place, keys in enumerate(zip(one, other, strict=False)) if keys[0] != keys[1]), min(len(one), len(other))
+    )
 
 
 def _not_allowed(where: str, path: Path, layout: ChartLayout, allowed: Sequence[Path]) -> SpecError:

@@ -1,6 +1,7 @@
 """The chart's values: who decides what, in every layout."""
 
 import time
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -201,6 +202,40 @@ def test_a_workspace_cannot_touch_what_the_controller_decides(values):
 @pytest.mark.parametrize("values", OF_THE_INSTALLATION.values(), ids=OF_THE_INSTALLATION)
 def test_a_workspace_sets_nothing_that_the_installation_did_not_allow(values):
     assert "cannot be set by a Workspace; allowed are inferenceExtension.affinity, " in refusal_of(values)
+
+
+def nested(count, inside=1):
+    """A value of so many levels, mappings and lists in turn."""
+    return reduce(lambda value, number: [value] if number % 2 else {"key": value}, range(count), inside)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "above", "most"),
+    [
+        pytest.param("inferenceExtension.tracing", ("tracing",), 5, id="below a path"),
+        pytest.param("inferenceExtension.tracing", ("tracing", "a"), 4, id="mappings count"),
+        pytest.param("inferenceExtension", ("tracing",), 5, id="beside values that are known"),
+        pytest.param("inferenceExtension", ("tracing", "a"), 4, id="below what is beside them"),
+        pytest.param("inferenceExtension", ("monitoring", "prometheus", "auth", "a"), 5, id="beside one that is known deeper"),
+    ],
+)
+def test_values_have_as_many_levels_as_the_admission_policy_looks_into(allowed, above, most):
+    installed = PickerSettings(allowed_values=(allowed,))
+
+    def given(count, inside=1):
+        return reduce(lambda value, key: {key: value}, reversed(above), nested(count, inside))
+
+    for count, inside in ((most, 1), (most - 1, {}), (most - 1, [])):
+        assert values_of({"inferenceExtension": given(count, inside)}, installed=installed)
+    for count, inside in ((most + 1, 1), (most, {}), (most, [])):
+        assert "has more than 5 levels of mappings and lists below inferenceExtension." in refusal_of(
+            {"inferenceExtension": given(count, inside)}, installed=installed
+        )
+
+
+def test_values_that_every_workspace_may_set_have_any_number_of_levels():
+    installed = PickerSettings(allowed_values=("inferenceExtension",))
+    assert values_of(extension(affinity={"a": nested(9)}), installed=installed)
 
 
 WRONG_SHAPES = {
