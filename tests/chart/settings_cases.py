@@ -23,11 +23,30 @@ _NAME = Case(("inference-gateway", "a.b"), ("A b", "-a", ""))
 _NAMESPACE = Case(("gateways",), ("Gateways", "a.b", "a" * 64))
 _DIGEST = Case((DIGEST,), ("abc", "sha256:0", f"sha256:{'A' * 64}"))
 _RESOURCES = Case(
-    (RESOURCES, {"limits": {"cpu": 0.5}}, {}),
-    ({"request": {"cpu": 1}}, {"limits": {"memory": "4GB"}}, {"requests": {"cpu": True}}, {"requests": {"a b": 1}}, {"limits": []}),
+    (
+        RESOURCES,
+        {"limits": {"cpu": 0.5}},
+        {"limits": {"cpu": ".5", "memory": "1.Gi"}},
+        {"limits": {"cpu": "5e-1", "memory": "1E+9"}},
+        {},
+    ),
+    (
+        {"requests": {"cpu": "."}},
+        {"requests": {"cpu": "e3"}},
+        {"request": {"cpu": 1}},
+        {"limits": {"memory": "4GB"}},
+        {"requests": {"cpu": True}},
+        {"requests": {"a b": 1}},
+        {"limits": []},
+    ),
 )
 _NETWORKS = Case(
-    (["127.0.0.0/8", "10.0.0.1", "0.0.0.0/0"], ["fe80::/10", "FE80::/10", "::1", "::ffff:10.0.0.0/104", "1:2:3:4:5:6:7:8"], []),
+    (
+        ["127.0.0.0/8", "10.0.0.1", "0.0.0.0/0"],
+        ["fe80::/10", "FE80::/10", "::1", "::ffff:10.0.0.0/104", "1:2:3:4:5:6:7:8"],
+        ["1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8"],
+        [],
+    ),
     (["999.1.1.1/8"], ["10.0.0.0/33"], ["fe80::/129"], ["localhost"], ["10.0.0"], "127.0.0.0/8"),
 )
 CASES = {
@@ -63,6 +82,7 @@ CASES = {
         (
             {"inferenceExtension": {"flags": {"v": 999999, "other": "1000000"}, "resources": RESOURCES}},
             {"router": {"epp": {"flags": {}}}},
+            {"inferenceExtension": {"resources": None}, "router": {"epp": {"resources": None}}},
             {},
         ),
         (

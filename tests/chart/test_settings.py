@@ -273,8 +273,8 @@ def test_values_that_the_controller_sets_are_refused():
     paths = sorted({".".join(path) for layout in chart_layouts() for path in protected_paths(layout)})
     values = reduce(lambda tree, path: put(tree, path, "x"), paths, {})
     said = refusal({"endpointPicker": {"values": values, "allowedValues": paths}})
-    assert set(re.findall(r"endpointPicker\.values\.(\S+) is set by the controller", said)) == set(paths)
-    assert set(re.findall(r"allowedValues contains (\S+), which the controller sets", said)) == set(paths)
+    assert set(re.findall(r"endpointPicker\.values\.(\S+) has no effect, or is set by the controller", said)) == set(paths)
+    assert set(re.findall(r"allowedValues contains (\S+), which has no effect, or which the controller sets", said)) == set(paths)
     for path in paths:
         sources = [
             {"name": f"n{number}", "url": f"oci://r/{layout.name}", "version": version_of(layout)} for number, layout in usable()

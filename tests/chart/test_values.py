@@ -96,9 +96,11 @@ def container_of(values):
         pytest.param({"modelHub": {"url": "https://user:password@hub.example"}}, "at '/modelHub/url'", id="credentials of a hub"),
         *(
             pytest.param(
-                {"modelServer": {"env": [{"name": name, "value": "x"}]}}, "at '/modelServer/env/0/name'", id=f"reserved {name}"
+                {"modelServer": {"env": [{"name": name, "value": "x"}]}},
+                f"modelServer.env must not contain {name}, which {why}.\n",
+                id=f"reserved {name}",
             )
-            for name in RESERVED
+            for name, why in RESERVED.items()
         ),
         pytest.param(
             {"modelServer": {"env": [{"name": "A-B", "value": "x"}]}}, "at '/modelServer/env/0/name'", id="name of a variable"
@@ -168,6 +170,12 @@ def test_a_wrong_value_is_refused_with_its_path(values, path):
 )
 def test_a_port_that_is_not_listened_on_may_be_any(values):
     render(values)
+
+
+def test_the_variables_that_are_reserved_are_those_of_the_controller():
+    checks = (SOURCE / "templates" / "_checks.tpl").read_text()
+    listed = checks.partition('define "workspace-ctrl.reservedVariables" -}}\n')[2].partition("{{- end }}")[0]
+    assert yaml.safe_load(listed) == dict(RESERVED)
 
 
 def test_the_chart_passes_helm_s_strict_lint():
@@ -310,12 +318,6 @@ def test_variables_volumes_and_proxy_reach_the_container():
 )
 def test_wrong_ones_of_these_are_refused(values, path):
     assert path in refusal(values)
-
-
-def test_a_schema_refuses_the_names_of_variables_that_the_controller_refuses():
-    schema = json.loads((SOURCE / "values.schema.json").read_text())
-    name = schema["properties"]["modelServer"]["properties"]["env"]["items"]["properties"]["name"]
-    assert name["not"]["enum"] == list(RESERVED)
 
 
 def test_a_proxy_of_all_requests_is_accepted_where_pods_reach_each_other_without_it():

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from workspace_ctrl.api.printable_text import excerpt
 
-_QUANTITY: Final = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"
+_QUANTITY: Final = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
 _RESOURCE_NAME: Final = r"[A-Za-z0-9]([-A-Za-z0-9._/]{0,251}[A-Za-z0-9])?"
 _QUOTED: Final = 64
 """Characters of a value that a message quotes."""

@@ -59,11 +59,14 @@
 {{- end }}
 {{- end }}
 {{- $variables := dict }}
-{{- range .Values.modelServer.env }}
+{{- range $variable := .Values.modelServer.env }}
 {{- if hasKey $variables .name }}
 {{- fail (printf "\n\nmodelServer.env sets %s twice: remove one of them.\n" .name) }}
 {{- end }}
 {{- $_ := set $variables .name .value }}
+{{- with get (include "workspace-ctrl.reservedVariables" $ | fromYaml) .name }}
+{{- fail (printf "\n\nmodelServer.env must not contain %s, which %s.\n" $variable.name .) }}
+{{- end }}
 {{- if and $.Values.modelServer.caBundle (has .name (list "SSL_CERT_FILE" "REQUESTS_CA_BUNDLE")) }}
 {{- fail (printf "\n\nmodelServer.env must not contain %s, which is set by modelServer.caBundle: remove one of them.\n" .name) }}
 {{- end }}
@@ -100,6 +103,23 @@
 {{- fail "\n\nFlux or its CRDs are already installed in this cluster, which can have only one Flux: set flux2.enabled=false.\nIf only CRDs are left of a release with another name or namespace, do not delete them, which deletes all objects of\ntheir kinds, but hand them over (docs/uninstalling.md#moving-a-release).\n" }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* Variables that the installation cannot set, and why (RESERVED in workspace_ctrl/planning/preset/installed_environment.py). */ -}}
+{{- define "workspace-ctrl.reservedVariables" -}}
+POD_NAME: is set by workspace-ctrl
+POD_INDEX: is set by workspace-ctrl
+LEADER: is set by workspace-ctrl
+VLLM_HOST_IP: is set by workspace-ctrl
+HF_HOME: is set by workspace-ctrl
+HF_TOKEN: would be readable in every Deployment; use presetOptions.modelAccessSecret of the Workspaces
+HUGGING_FACE_HUB_TOKEN: would be readable in every Deployment; use presetOptions.modelAccessSecret of the Workspaces
+VLLM_API_KEY: would be readable in every Deployment, and the requests of endpoint pickers and probes do not have it; let the Gateway authenticate clients
+VLLM_ALLOW_RUNTIME_LORA_UPDATING: would let everyone who reaches the model change it, or the process
+VLLM_SERVER_DEV_MODE: would let everyone who reaches the model change it, or the process
+VLLM_TORCH_PROFILER_DIR: would let everyone who reaches the model change it, or the process
+CUDA_VISIBLE_DEVICES: is set by the device plugin, for the GPUs that were requested
+NVIDIA_VISIBLE_DEVICES: is set by the device plugin, for the GPUs that were requested
 {{- end }}
 
 {{- /* Whether an object is in a namespace of this release's scope: (list context object). */ -}}

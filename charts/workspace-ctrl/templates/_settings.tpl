@@ -68,7 +68,7 @@ llm-d-router-gateway: {versions: ["0.9", "0.10"], refused: [0.10.0-rc.1]}
 {{- toJson $problems }}
 {{- end }}
 
-{{- /* Values of the charts that only the controller sets (PROTECTED in workspace_ctrl/planning/chart/values.py). */ -}}
+{{- /* Values of the charts that only the controller sets (PROTECTED in workspace_ctrl/planning/chart/values.py), in the versions that have them. */ -}}
 {{- define "workspace-ctrl.protectedValues" -}}
 - inferencePool.modelServers.matchLabels
 - inferencePool.targetPorts
@@ -92,11 +92,11 @@ llm-d-router-gateway: {versions: ["0.9", "0.10"], refused: [0.10.0-rc.1]}
 {{- $values := .Values.endpointPicker.values | default dict }}
 {{- range $path := include "workspace-ctrl.protectedValues" . | fromYamlArray }}
 {{- if include "workspace-ctrl.valueAt" (list $values $path) }}
-{{- $problems = append $problems (printf "endpointPicker.values.%s is set by the controller: remove it." $path) }}
+{{- $problems = append $problems (printf "endpointPicker.values.%s has no effect, or is set by the controller: remove it." $path) }}
 {{- end }}
 {{- range $.Values.endpointPicker.allowedValues }}
 {{- if hasPrefix (printf "%s." $path) (printf "%s." .) }}
-{{- $problems = append $problems (printf "endpointPicker.allowedValues contains %s, which the controller sets: remove it." .) }}
+{{- $problems = append $problems (printf "endpointPicker.allowedValues contains %s, which has no effect, or which the controller sets: remove it." .) }}
 {{- end }}
 {{- end }}
 {{- end }}
