@@ -300,3 +300,13 @@ def test_reasons_that_are_no_fault_exist(release):
         for selector in selectors(rule["expr"]):
             named = {each for label, _, value in selector.matchers if label == "reason" for each in value.split("|")}
             assert all(each == NO_STATUS or find_reason(each) for each in named)
+
+
+@pytest.mark.parametrize("value", ["a #b", "a: b", 'a "b"', "a\\b", "serviceMonitor/ns/x/0"])
+def test_labels_of_series_may_have_any_value(value):
+    manifests = render({"metrics": {"prometheusRule": {"enabled": True, "matchLabels": {"job": value}}}})
+    plain = yaml.safe_load((SOURCE / "files" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    assert [rule["expr"] for rule in find(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"]] == [
+        rule["expr"].replace('job="workspace-ctrl-metrics",namespace="workspace-ctrl"', f"job={json.dumps(value)}")
+        for rule in plain
+    ]

@@ -7,7 +7,7 @@ import yaml
 
 from e2e.cluster.chart import SOURCE
 from e2e.release import merge
-from tests.chart.helm import GATE, refusal, render
+from tests.chart.helm import GATE, find, refusal, render
 
 DEFAULTS = yaml.safe_load((SOURCE / "values.yaml").read_text())
 OPTIONAL = {"podSecurityContext", "securityContext"}
@@ -89,29 +89,27 @@ def test_the_check_comes_before_all_templates_of_the_chart():
     assert (SOURCE / first).read_text().rpartition("}}\n")[0].endswith('include "workspace-ctrl.checks" . ')
 
 
-@pytest.mark.parametrize(
-    ("values", "path", "keys"),
-    [
-        pytest.param(lambda labels: {"podLabels": labels}, "podLabels", ["instance", "name"], id="pods"),
-        pytest.param(
-            lambda labels: {"metrics": {"dashboard": {"enabled": True, "labels": labels}}},
-            "metrics.dashboard.labels",
-            ["instance", "managed-by", "name", "version"],
-            id="an object",
-        ),
-    ],
-)
-def test_labels_that_the_chart_sets_are_refused(values, path, keys):
-    names = {f"app.kubernetes.io/{key}": "x" for key in keys}
-    said = refusal(values(names | {"team": "platform"}))
+def test_labels_of_pods_that_the_chart_sets_are_refused():
+    names = {f"app.kubernetes.io/{key}": "x" for key in ("instance", "name")}
+    said = refusal({"podLabels": names | {"team": "platform"}})
     assert [line for line in said.splitlines() if "which the chart sets itself" in line] == [
-        f"{path} contains {name}, which the chart sets itself: remove it." for name in names
+        f"podLabels contains {name}, which the chart sets itself: remove it." for name in names
     ]
-    assert render(values({"team": "platform", "app.kubernetes.io/component": "controller"}))
+    assert render({"podLabels": {"team": "platform", "app.kubernetes.io/component": "controller"}})
 
 
-def test_every_place_of_labels_and_annotations_is_checked():
-    ours = {"app.kubernetes.io/name": "x"}
-    watched = {name: {"labels": ours} for name in ("serviceMonitor", "prometheusRule", "dashboard")}
-    said = refusal({"podLabels": ours, "podAnnotations": {"checksum/settings": "x"}, "metrics": watched})
-    assert said.count("which the chart sets itself: remove it.") == 5
+def test_labels_and_annotations_of_pods_are_checked():
+    said = refusal({"podLabels": {"app.kubernetes.io/name": "x"}, "podAnnotations": {"checksum/settings": "x"}})
+    assert said.count("which the chart sets itself: remove it.") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "ending"),
+    [("serviceMonitor", "ServiceMonitor", ""), ("prometheusRule", "PrometheusRule", ""), ("dashboard", "ConfigMap", "-dashboard")],
+)
+def test_labels_of_what_is_monitored_go_over_those_of_the_chart(value, kind, ending):
+    given = {"app.kubernetes.io/instance": "kube-prometheus", "team": "platform"}
+    labels = find(render({"metrics": {value: {"enabled": True, "labels": given}}}), kind, ending)["metadata"]["labels"]
+    assert labels.items() >= given.items()
+    assert labels["app.kubernetes.io/managed-by"] == "Helm"
+    assert labels["app.kubernetes.io/name"] == "workspace-ctrl"

@@ -80,16 +80,12 @@ that did not have it: templates would then fail without words, or leave out a ri
 {{- uniq $missing | toJson }}
 {{- end }}
 
-{{- /* Labels and annotations in the values that the chart sets itself, as a list of sentences: the key would be there twice, and the
-second one counts, with which no selector finds the pods. */ -}}
+{{- /* Labels and annotations of pods in the values that the chart sets itself, as a list of sentences: the key would be there twice, and the
+second one counts, with which no selector finds the pods. Those of objects that nothing selects by them are merged instead. */ -}}
 {{- define "workspace-ctrl.takenKeys" -}}
 {{- $problems := list }}
-{{- $ours := include "workspace-ctrl.labels" . | fromYaml | keys }}
 {{- $ofPods := include "workspace-ctrl.selectorLabels" . | fromYaml | keys }}
 {{- $places := list (dict "path" "podLabels" "ours" $ofPods) (dict "path" "podAnnotations" "ours" (list "checksum/settings")) }}
-{{- range list "serviceMonitor" "prometheusRule" "dashboard" }}
-{{- $places = append $places (dict "path" (printf "metrics.%s.labels" .) "ours" $ours) }}
-{{- end }}
 {{- range $place := $places }}
 {{- $given := include "workspace-ctrl.valueAt" (list $.Values .path) | fromJson }}
 {{- range get $given "value" | default dict | keys | sortAlpha }}
