@@ -12,6 +12,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "upgrading.md"
 
 TIGHTENED = {
     (".gateway.chart.version", "pattern"): "^[A-Za-z0-9_][A-Za-z0-9._+-]*$",  # other texts are no tags of a registry
+    (".gateway.modelName", "pattern"): "^[!-,.-~][!-~]*$",  # vLLM takes a name that begins with a dash for a flag
 }
 NEW_RULES = {
     ".inference",  # of a new field
