@@ -99,7 +99,8 @@ class CountedPods:
 
         Of a pod that is read for the first time, nothing counts.
         """
-        left = [pod.counted for uid, pod in self.pods.items() if uid not in {server.uid for server in servers}]
+        present = {server.uid for server in servers}
+        left = [pod.counted for uid, pod in self.pods.items() if uid not in present]
         return CountedPods(dict(self._pods(servers, found)), sum(left, self.gone))
 
     def _pods(self, servers: Sequence[CountingServer], found: Mapping[str, Counters | str]) -> Iterator[tuple[str, PodCount]]:

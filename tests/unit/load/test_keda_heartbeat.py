@@ -1,13 +1,11 @@
 """How KEDA's end is noticed where it reads loads from a Prometheus: by the Lease of its operator."""
 
 import asyncio
-import itertools
-import json
 
 import aiohttp
-from aiohttp import web
 
 from tests.unit.http_server import listening
+from tests.unit.load.watched_server import WatchedServer
 from tests.unit.waiting import until
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
@@ -23,29 +21,10 @@ class Clock:
         return self.now
 
 
-class Leases:
-    """An API server with the Lease of KEDA, or without the right to it."""
-
-    def __init__(self, *, status=200):
-        self.status, self.events, self.versions, self.selected = status, asyncio.Queue(), itertools.count(1), set()
-
-    def send(self, type_, renewed):
-        metadata = {"namespace": "keda", "name": LEASE_NAME, "resourceVersion": str(next(self.versions))}
-        spec = {"holderIdentity": "keda-operator-0", "renewTime": renewed}
-        self.events.put_nowait({"type": type_, "object": {"metadata": metadata, "spec": spec}})
-
-    async def answer(self, request):
-        self.selected.add((request.path, request.query.get("fieldSelector")))
-        if self.status != 200:
-            return web.json_response({"kind": "Status", "message": "no"}, status=self.status)
-        if not request.query.get("watch"):
-            return web.json_response({"metadata": {"resourceVersion": str(next(self.versions))}, "items": []})
-        if "sendInitialEvents" in request.query:
-            return web.json_response({"kind": "Status", "message": "not supported"}, status=400)
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(json.dumps(await self.events.get()).encode() + b"\n")
+def lease(renewed):
+    """The Lease of KEDA's operator."""
+    spec = {"holderIdentity": "keda-operator-0", "renewTime": renewed}
+    return {"metadata": {"namespace": "keda", "name": LEASE_NAME}, "spec": spec}
 
 
 async def followed(server, check):
@@ -60,29 +39,29 @@ async def followed(server, check):
 
 
 async def test_it_is_silent_since_its_last_renewal_and_a_deletion_is_none():
-    server = Leases()
+    server = WatchedServer()
 
     async def check(heartbeat, clock):
         assert heartbeat.silent_for() == 0.0
         clock.now += 300
-        server.send("ADDED", "2026-11-21T11:00:00.000000Z")
+        server.send("ADDED", lease("2026-11-21T11:00:00.000000Z"))
         await until(lambda: heartbeat._renewed is not None)
         assert heartbeat.silent_for("any", "picker") == 0.0
         clock.now += 121
         assert is_silent(heartbeat.silent_for())
-        server.send("MODIFIED", "2026-11-21T11:00:02.000000Z")
+        server.send("MODIFIED", lease("2026-11-21T11:00:02.000000Z"))
         await until(lambda: not heartbeat.silent_for())
         clock.now += 5
-        server.send("DELETED", "2026-11-21T11:00:02.000000Z")
+        server.send("DELETED", lease("2026-11-21T11:00:02.000000Z"))
         await until(lambda: not heartbeat._store.keys())
         assert heartbeat.silent_for() == 5.0
 
     await followed(server, check)
-    assert server.selected == {("/apis/coordination.k8s.io/v1/leases", f"metadata.name={LEASE_NAME}")}
+    assert server.asked == {("/apis/coordination.k8s.io/v1/leases", None, f"metadata.name={LEASE_NAME}")}
 
 
 async def test_without_the_right_to_it_nothing_is_concluded():
-    server = Leases(status=403)
+    server = WatchedServer(status=403)
 
     async def check(heartbeat, clock):
         heartbeat.silent_for()

@@ -1,17 +1,15 @@
 """Which endpoint pickers KEDA is to ask for: those of ScaledObjects that a controller has written, in their own namespaces."""
 
 import asyncio
-import itertools
-import json
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.http_server import listening, not_served
+from tests.unit.http_server import listening
+from tests.unit.load.watched_server import WatchedServer
 from tests.unit.waiting import until
 from workspace_ctrl.api.inference_set import ScalingTarget
 from workspace_ctrl.kube.client import Client
@@ -74,36 +72,6 @@ def test_no_shape_of_an_object_ends_the_watch(raw):
     assert pickers_of(raw) == frozenset()
 
 
-class Cluster:
-    """An API server with ScaledObjects, or without the right to them."""
-
-    def __init__(self, *items, status=200):
-        self.items, self.status = items, status
-        self.events, self.versions, self.asked = asyncio.Queue(), itertools.count(1), set()
-        self.listable = asyncio.Event()
-        self.listable.set()
-
-    def send(self, type_, item):
-        item = {**item, "metadata": {**item["metadata"], "resourceVersion": str(next(self.versions))}}
-        self.events.put_nowait({"type": type_, "object": item})
-
-    async def answer(self, request):
-        self.asked.add((request.path, request.query.get("labelSelector")))
-        if self.status == 404:
-            return await not_served(request)
-        if self.status != 200:
-            return web.json_response({"kind": "Status", "message": "no"}, status=self.status)
-        if not request.query.get("watch"):
-            await self.listable.wait()
-            return web.json_response({"metadata": {"resourceVersion": str(next(self.versions))}, "items": list(self.items)})
-        if "sendInitialEvents" in request.query:
-            return web.json_response({"kind": "Status", "message": "not supported"}, status=400)
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(json.dumps(await self.events.get()).encode() + b"\n")
-
-
 @asynccontextmanager
 async def followed(cluster, namespaces=()):
     async with listening(cluster.answer, handler_cancellation=True) as port, aiohttp.ClientSession() as session:
@@ -117,7 +85,7 @@ async def followed(cluster, namespaces=()):
 
 
 async def test_pickers_are_known_while_a_scaled_object_names_them():
-    cluster = Cluster(scaled("team", "http://c/load/team/phi-epp"))
+    cluster = WatchedServer(scaled("team", "http://c/load/team/phi-epp"))
     cluster.listable.clear()
     async with followed(cluster) as pickers:
         assert pickers.has("team", "phi-epp") is None
@@ -129,18 +97,18 @@ async def test_pickers_are_known_while_a_scaled_object_names_them():
         cluster.send("DELETED", scaled("team", "http://c/load/team/phi-epp"))
         await until(lambda: not pickers.has("team", "phi-epp"))
         assert pickers.has("team", "psi-epp")
-    assert cluster.asked == {("/apis/keda.sh/v1alpha1/scaledobjects", "app.kubernetes.io/managed-by=workspace-ctrl")}
+    assert cluster.asked == {("/apis/keda.sh/v1alpha1/scaledobjects", "app.kubernetes.io/managed-by=workspace-ctrl", None)}
 
 
 async def test_only_the_namespaces_of_the_scope_are_followed():
-    cluster = Cluster()
+    cluster = WatchedServer()
     async with followed(cluster, ("a", "b")) as pickers:
         await until(lambda: pickers.has("a", "x-epp") is False)
     paths = {f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects" for namespace in ("a", "b")}
-    assert {path for path, _ in cluster.asked} == paths
+    assert {path for path, *_ in cluster.asked} == paths
 
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_without_keda_or_the_right_to_its_objects_no_picker_is_known(status):
-    async with followed(Cluster(status=status)) as pickers:
+    async with followed(WatchedServer(status=status)) as pickers:
         await until(lambda: pickers.has("team", "phi-epp") is False)
