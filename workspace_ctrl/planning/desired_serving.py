@@ -100,10 +100,12 @@ def desired_route(  # noqa: PLR0917 - all that a route depends on
     moves = makes_route and own_pool != (spec.gateway.pool_ref if spec.gateway is not None else "")
     leads = migration(chart, live, own_pool, chosen.parents) if moves else Migration(own_pool)
     named = tuple(models) if settings.match_reported_names else names_in_spec(spec, server)
-    all_names = routing(ref, spec.gateway, leads.pool, named, settings)
-    keeps_name_of_group = keeps_name(all_names, group, chosen.parents, live)  # otherwise that name leads to the group
-    in_header = tuple(name for name in named if name != workspace.group or keeps_name_of_group)
-    wanted = replace(routing(ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
+    asked_for_all = routing(ref, spec.gateway, leads.pool, named, settings)
+    # The name of the group leads to the group, unless the member keeps it.
+    is_of_group = workspace.group in named and not keeps_name(asked_for_all, group, chosen.parents, live)
+    in_header = tuple(name for name in named if name != workspace.group) if is_of_group else named
+    asked_for = routing(ref, spec.gateway, leads.pool, in_header, settings) if is_of_group else asked_for_all
+    wanted = replace(asked_for, announced=leads.announced)
     asked = without_path_of_group(wanted, ref, group, chosen.parents, live) if makes_route else wanted
     refused = path_problem(ref, asked, chosen.parents, settings) if makes_route else None
     # Names that only the model server reports follow later, from a probe through the route without them.
