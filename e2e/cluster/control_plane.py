@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from e2e.cluster import identity
+from e2e.cluster.audit_log import audit_policy
 from e2e.cluster.builder import Build
 from e2e.cluster.forms import Form
 from e2e.cluster.isolation import NODE_IP, SERVICE_CIDR
@@ -14,8 +15,6 @@ from e2e.cluster.settings import Settings
 AUDIT_MEGABYTES = 10_000
 """Large enough that the log is never rotated away under a test that reads it."""
 
-QUIET_NAMESPACES = ("kube-system", "istio-system")
-
 
 def programs(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> list[Program]:
     """Return the programs of the control plane above etcd, in the order in which they are started."""
@@ -24,22 +23,6 @@ def programs(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> li
         _controller_manager(places, kubernetes),
         _scheduler(places, kubernetes),
     ]
-
-
-def audit_policy() -> dict[str, object]:
-    """Return the policy: one line per finished call of an actor or a product's service account, none of our own."""
-    quiet_groups = [f"system:serviceaccounts:{namespace}" for namespace in QUIET_NAMESPACES]
-    return {
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        "omitStages": ["RequestReceived", "ResponseStarted", "Panic"],
-        "rules": [
-            {"level": "Metadata", "users": list(identity.ACTORS)},
-            {"level": "None", "users": [*identity.PROGRAMS, "system:apiserver", "system:anonymous"]},
-            {"level": "None", "userGroups": [*quiet_groups, "system:unauthenticated"]},
-            {"level": "Metadata"},
-        ],
-    }
 
 
 def etcd(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> Program:

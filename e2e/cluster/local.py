@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from e2e.cluster import remains
+from e2e.cluster.audit_log import finished_calls
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX, KUBERNETES
 from e2e.cluster.control import Control
@@ -78,27 +79,16 @@ class LocalCluster(Cluster):
 
     def audit_events(self, user: str, since: int = 0) -> list[dict[str, Any]]:
         """Return the audit log's events of a user from the place `since` on, oldest first."""
-        return [event for event in self._events(f'"username":"{user}"'.encode(), since) if event["user"]["username"] == user]
+        calls = finished_calls(self.places.audit_log, f'"username":"{user}"', since)
+        return [event for event in calls if event["user"]["username"] == user]
 
     def audit_events_with(self, text: str, since: int = 0) -> list[dict[str, Any]]:
         """Return the audit log's events whose line contains `text`, from the place `since` on, oldest first."""
-        return list(self._events(text.encode(), since))
+        return finished_calls(self.places.audit_log, text, since)
 
     def audit_place(self) -> int:
         """Return the place where the audit log ends now."""
         return self.places.audit_log.stat().st_size if self.places.audit_log.exists() else 0
-
-    def _events(self, word: bytes, since: int) -> Iterator[dict[str, Any]]:
-        """Yield the events in whose line a word is: a long log is mostly of others and of earlier times, and reading JSON takes time."""
-        if not self.places.audit_log.exists():
-            return
-        with self.places.audit_log.open("rb") as log:
-            if since:  # a line that was being written then is not ours
-                log.seek(since - 1)
-                log.readline()
-            for line in log:
-                if word in line and line.endswith(b"\n"):
-                    yield json.loads(line)
 
     def chart_source_url(self, chart: str = "inferencepool") -> str:
         """Return the URL of a chart in the cluster's own registry."""

@@ -1,0 +1,79 @@
+"""The API server's audit log: which calls were made, with their answers.
+
+A call whose effect somebody has seen may not stand in the log yet: an event is written when the answer has been sent, and watches tell of
+a change before that. So the log has each write twice, when it is received and when it is finished, and whoever reads it waits for the ends
+of those that have begun: what was seen had begun before, and is counted.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from e2e.cluster import identity
+
+_WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")
+_STREAMS: Final = frozenset({"attach", "exec", "portforward", "proxy"})
+"""Subresources whose calls end when somebody hangs up."""
+_PATIENCE_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.02
+_QUIET_NAMESPACES: Final = ("kube-system", "istio-system")
+
+
+def audit_policy() -> dict[str, object]:
+    """Return the policy: the calls of actors and of products' service accounts, none of our own."""
+    quiet_groups = [f"system:serviceaccounts:{namespace}" for namespace in _QUIET_NAMESPACES]
+    actors = {"level": "Metadata", "users": list(identity.ACTORS)}
+    everybody = {"level": "Metadata"}
+    writes = {"verbs": list(_WRITES)}
+    reads = {"omitStages": ["RequestReceived", "Panic"]}
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["ResponseStarted"],
+        "rules": [
+            {**actors, **writes},
+            {**actors, **reads},
+            {"level": "None", "users": [*identity.PROGRAMS, "system:apiserver", "system:anonymous"]},
+            {"level": "None", "userGroups": [*quiet_groups, "system:unauthenticated"]},
+            {**everybody, **writes},
+            {**everybody, **reads},
+        ],
+    }
+
+
+def finished_calls(path: Path, word: str, since: int) -> list[dict[str, Any]]:
+    """Return the events of finished calls, in whose line of JSON a word is, from the place `since` of the log on, oldest first.
+
+    Writes that have begun are waited for; not for long, as those of an API server that was killed never end.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        found: list[dict[str, Any]] = []
+        begun: set[str] = set()
+        for event in _events(path, word.encode(), since):
+            match event["stage"]:
+                case "RequestReceived" if event.get("objectRef", {}).get("subresource") not in _STREAMS:
+                    begun.add(event["auditID"])
+                case "ResponseComplete":
+                    begun.discard(event["auditID"])
+                    found.append(event)
+                case "Panic":
+                    begun.discard(event["auditID"])
+        if not begun or time.monotonic() > deadline:
+            return found
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _events(path: Path, word: bytes, since: int) -> Iterator[dict[str, Any]]:
+    """Yield the events in whose line a word is: a long log is mostly of others and of earlier times, and reading JSON takes time."""
+    if not path.exists():
+        return
+    with path.open("rb") as log:
+        if since:  # a line that was being written then is not ours
+            log.seek(since - 1)
+            log.readline()
+        for line in log:
+            if word in line and line.endswith(b"\n"):
+                yield json.loads(line)
