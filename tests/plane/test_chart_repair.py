@@ -130,7 +130,7 @@ def test_objects_that_were_deleted_while_the_controller_was_away_come_back(insta
 
 
 def test_a_look_of_flux_is_no_news(installed, plane_namespace, ready):
-    before = ready.writes(plane_namespace)
+    before, status = ready.writes(plane_namespace), workspaces.get(installed, plane_namespace, "workspace", "phi")["status"]
     annotate = ("annotate", "helmrelease/phi-inferencepool", "-n", plane_namespace, "--overwrite")
     for number in range(5):
         value = f"look-{number}"
@@ -140,6 +140,7 @@ def test_a_look_of_flux_is_no_news(installed, plane_namespace, ready):
     # A change that needs a write shows that all events before it were looked at.
     installed.kubectl("delete", "service", "phi", "-n", plane_namespace, actor="user")
     installed.kubectl("wait", "service/phi", "-n", plane_namespace, "--for=create", "--timeout=30s")
+    assert workspaces.get(installed, plane_namespace, "workspace", "phi")["status"] == status
     made = ready.writes(plane_namespace) - before
     assert made == {("patch", "services"): 1}
 
