@@ -112,9 +112,13 @@ def check_stopped(cluster, namespace, answers):
 
 
 def check_events(cluster, namespace, *reasons):
-    listed = json.loads(cluster.kubectl("get", "events.v1.events.k8s.io", "-n", namespace, "-o", "json"))["items"]
-    told = {event["reason"] for event in listed if event["regarding"]["name"] == "v2"}
-    assert set(reasons) <= told
+    """All these events come; they are written after the status that they tell of."""
+
+    def told():
+        listed = workspaces.items(cluster, namespace, "events.v1.events.k8s.io")
+        return {event["reason"] for event in listed if event["regarding"]["name"] == "v2"}
+
+    until(lambda: set(reasons) <= told(), f"the events {reasons}")
 
 
 @contextmanager

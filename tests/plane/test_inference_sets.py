@@ -208,7 +208,9 @@ def test_everything_is_removed_with_the_set_and_without_the_gate_only_the_gatewa
     with ControllerProcess(installed):
         workspaces.apply(installed, plane_namespace, workspaces.inference_set(NAME, gateway=behind))
         seen.wait_served()
-        assert workspaces.items(installed, plane_namespace, "events.events.k8s.io") != []
+        until(
+            lambda: workspaces.items(installed, plane_namespace, "events.events.k8s.io") != [], "an event, which follows the status"
+        )
     with ControllerProcess(installed, gate=False):
         for kind in ("httproute", "helmrelease", "ocirepository"):
             until(lambda kind=kind: workspaces.items(installed, plane_namespace, kind) == [], f"{kind} to go")
