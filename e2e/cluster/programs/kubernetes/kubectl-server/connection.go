@@ -114,7 +114,7 @@ func (v validating) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, err
 	return validated{v.connection.view}, nil
 }
 
-// factory is kubectl's, but parses no schema that is known.
+// factory is kubectl's, but validates without schemas, and patches without those that say nothing new.
 type factory struct {
 	cmdutil.Factory
 	validating cmdutil.Factory
@@ -130,10 +130,12 @@ func (f *factory) Validator(directive string) (validation.Schema, error) {
 	return f.validating.Validator(directive)
 }
 
-// OpenAPISchema returns the schemas of all kinds, in the older version of OpenAPI.
+// OpenAPISchema returns the schemas of all kinds, in the older version of OpenAPI, to explain alone. Other commands ask for them where the
+// newer version knows no strategic merge patch, as for custom resources; the older one knows none either, and to make and send it takes an
+// API server half a second after each change of a kind.
 func (f *factory) OpenAPISchema() (kubectlopenapi.Resources, error) {
-	if _, err := f.Factory.ToDiscoveryClient(); err != nil {
-		return nil, err
+	if f.connection.explains {
+		return f.Factory.OpenAPISchema()
 	}
-	return f.connection.view.server.resourcesNow(f.connection.view.client)
+	return nil, nil
 }

@@ -10,19 +10,13 @@ import (
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	kubectlopenapi "k8s.io/kubectl/pkg/util/openapi"
 )
-
-// openAPIV2 is the content for which kubectl asks.
-const openAPIV2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 
 // server is what is known of an API server. Each command compares it with the API server, by ETags, before it is used.
 type server struct {
-	mutex        sync.Mutex
-	offer        *offer
-	resources    kubectlopenapi.Resources
-	resourcesTag string
-	documents    map[string]document
+	mutex     sync.Mutex
+	offer     *offer
+	documents map[string]document
 }
 
 // offer is the kinds that an API server has, as long as its list of kinds has the tag.
@@ -83,24 +77,6 @@ func newOffer(tag string, client discovery.DiscoveryInterface) *offer {
 		}
 		return restmapper.NewDiscoveryRESTMapper(resources), nil
 	})}
-}
-
-// resourcesNow returns the schemas of all kinds, parsed anew if the API server has others than are known.
-func (s *server) resourcesNow(client *discovery.DiscoveryClient) (kubectlopenapi.Resources, error) {
-	s.mutex.Lock()
-	kept, tag := s.resources, s.resourcesTag
-	s.mutex.Unlock()
-	now, changed := tagNow(client.RESTClient(), "/openapi/v2", openAPIV2, tag)
-	if kept != nil && !changed {
-		return kept, nil
-	}
-	resources, err := kubectlopenapi.NewOpenAPIParser(client).Parse()
-	if err == nil && now != "" {
-		s.mutex.Lock()
-		s.resources, s.resourcesTag = resources, now
-		s.mutex.Unlock()
-	}
-	return resources, err
 }
 
 // tagNow asks for the ETag of what is at a path, and says whether it is another one; who gets no content is told nothing new.
