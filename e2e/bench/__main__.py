@@ -30,7 +30,8 @@ _FUNCTIONS_SHOWN = 25
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Format.")
 @click.option("--write", is_flag=True, help=f"Put the figures into {_DOCUMENT}.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Sample the controller's CPU time into this file.")
-def main(*, workspaces: int, broken: int, hostile: int, output: str, write: bool, profile: Path | None) -> None:
+@click.option("--policies/--no-policies", default=True, show_default=True, help="Enforce the chart's admission policies.")
+def main(*, workspaces: int, broken: int, hostile: int, output: str, write: bool, profile: Path | None, policies: bool) -> None:
     """Measure the controller on a control plane of its own with real Flux; pods are played."""
     figures: Figures | None = None
     failure: str | int = _INTERRUPTED
@@ -38,7 +39,7 @@ def main(*, workspaces: int, broken: int, hostile: int, output: str, write: bool
         if write:
             report.check(_DOCUMENT)
         with redirect_stdout(sys.stderr), _cluster() as cluster:
-            figures = benchmark(cluster, Options(workspaces, broken, hostile, profile))
+            figures = benchmark(cluster, Options(workspaces, broken, hostile, profile, policies))
     except* (BenchmarkError, ClusterError) as group:
         failure = f"the benchmark failed: {_first(group)}"
     except* KeyboardInterrupt:

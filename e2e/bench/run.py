@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.bench.broken import measure_broken
 from e2e.bench.client import BareClient, connect
 from e2e.bench.errors import BenchmarkError
@@ -53,6 +53,8 @@ class Options:
     hostile: int = 0
     profile: Path | None = None
     """File to write samples of the controller's stacks to."""
+    policies: bool = True
+    """Whether the API server enforces the chart's admission policies, as it does where the chart is installed."""
 
     @property
     def limit(self) -> float:
@@ -89,6 +91,8 @@ class Benchmark:
     async def _prepare(self) -> None:
         async with stage("prepare the cluster", limit=120):
             workspaces.install_crd(self._cluster)
+            if self._options.policies:
+                policies.install(self._cluster)
             _enlarge_node(self._cluster, self._options.workspaces)
             await self._client.apply(namespace(GATEWAY_NAMESPACE))
             workspaces.apply(self._cluster, GATEWAY_NAMESPACE, *workspaces.played_gateway())
