@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain, islice
 from typing import Any
 
 import yaml
@@ -180,12 +181,17 @@ def programmed_gateway(cluster: Cluster, namespace: str, class_name: str = "isti
 
 @contextmanager
 def followed(cluster: Cluster, namespace: str, plural: str, template: str) -> Iterator[Iterator[str]]:
-    """Watch the objects of a kind from now on; yields what JSONPath makes of each event, also of a state of a moment."""
+    """Watch the objects of a kind from now on; yields what JSONPath makes of each event, also of a state of a moment.
+
+    Where there are objects, it has begun to watch when the block does: a program may take seconds to start, and miss a state meanwhile.
+    """
     path = f'jsonpath={template}{{"\\n"}}'
     command = [*cluster.kubectl_command("admin"), "get", plural, "-n", namespace, "--watch", "-o", path]
+    some = bool(cluster.kubectl("get", plural, "-n", namespace, "-o", "name"))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield (line.strip() for line in process.stdout or ())
+            lines = (line.strip() for line in process.stdout or ())
+            yield chain(list(islice(lines, int(some))), lines)
         finally:
             process.terminate()
 
