@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -24,7 +24,8 @@ from e2e.cluster.processes import pid_of
 from e2e.exit_functions import own_exit_functions
 from e2e.prepared_interpreter import KNOWN, MODULE, NUMBER
 
-_END_SECONDS: Final = 10.0
+_END_SECONDS: Final = 60.0
+"""One that was started a moment ago imports first, which takes long on a machine with too much to do."""
 
 
 class Running(Protocol):
@@ -77,7 +78,8 @@ class ForkedProcess:
     def send_signal(self, sig: int) -> None:
         """Send a signal if it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with suppress(ProcessLookupError):  # it has ended just now, and the word of it is on its way
+                os.kill(self.pid, sig)
 
     def _within(self, seconds: float | None) -> int | None:
         if self._code is None:
