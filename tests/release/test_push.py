@@ -36,7 +36,7 @@ def image(tmp_path_factory):
 def get(registry, path, kind="manifests", repository=f"team/{IMAGE_REPOSITORY}"):
     headers = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     request = urllib.request.Request(f"http://{registry}/v2/{repository}/{kind}/{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - of http
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - of http
         return response.read()
 
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +103,7 @@ def _wait_until_served(address: str, registry: subprocess.Popen[bytes]) -> None:
     while True:
         try:
             urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()
-        except urllib.error.URLError as error:
+        except OSError as error:  # among them that it did not answer in time, which urllib passes on as it is
             if registry.poll() is not None or time.monotonic() > deadline:
                 raise ClusterError(f"docker-registry does not answer: {error}") from error
             time.sleep(0.05)
