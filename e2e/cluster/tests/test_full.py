@@ -61,6 +61,8 @@ def test_a_pod_gets_gpus_and_one_that_asks_too_much_does_not(cluster, namespace,
         pod("greedy", "sleep", "60", resources={"limits": {"nvidia.com/gpu": "9"}}),
     )
     wait_for("pod/modest", "condition=Ready")
+    # The scheduler may still be about to look at the other one.
+    wait_for("pod/greedy", 'jsonpath={.status.conditions[?(@.type=="PodScheduled")].reason}=Unschedulable')
     waiting = cluster.kubectl("get", "pod", "--namespace", namespace, "greedy", "--output=json")
     assert "Insufficient nvidia.com/gpu" in json.loads(waiting)["status"]["conditions"][0]["message"]
 

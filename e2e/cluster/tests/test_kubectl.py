@@ -66,8 +66,11 @@ def test_one_that_waits_lets_others_go_on(plane, plane_namespace):
 
 
 @pytest.fixture
-def lates(plane):
-    """The CRD of a kind, with the schema and the short name that are passed to the function; the test finds and leaves none."""
+def lates(plane, fresh):
+    """The CRD of a kind, with the schema and the short name that are passed to the function; the test finds and leaves none.
+
+    It is there when the API server also lists it among all kinds, where kubectl looks: that is a moment after the kind is served.
+    """
 
     def applied(schema, short="lt"):
         names = {"plural": "lates", "singular": "late", "kind": "Late", "shortNames": [short]}
@@ -81,6 +84,7 @@ def lates(plane):
         }
         plane.kubectl("apply", "-f", "-", input=json.dumps(crd))
         workspaces.wait_served(plane, LATES)
+        until(lambda: not fresh("get", LATES, "-A")[0], "the API server to list the kind")
 
     yield applied
     plane.kubectl("delete", "crd", LATES, "--ignore-not-found")
