@@ -20,12 +20,15 @@ from e2e.controller import ControllerProcess
 from e2e.scenarios.test_traffic import FAST, GROUP, MODEL, Answers, version_of, weights
 from e2e.waiting import until
 
-INTERVAL_SECONDS = 5
+INTERVAL_SECONDS = 10
+"""So long that no step is over between two looks at it, although this process may stand still for seconds."""
 STEPS = [10, 50, 100]
-REACTION_SECONDS = 20.0
+REACTION_SECONDS = 30.0
 """The most from the end of an interval to the next look, the status and the route, with other tests on the same cores; on idle ones it is
 about one (docs/concepts/traffic.md)."""
 FAIL_EVERY = 20
+MOST_LATENCY_RATIO = 100
+"""The most that there is: a pod that stands still for seconds, on a machine with too much to do, is not what is judged here."""
 PORT, BEHIND = 8000, 8001
 USERS = 20
 """Of OpenAI's client, each of which keeps a connection open."""
@@ -64,7 +67,7 @@ def version(name, behind, *, fail_every=0, **group):
 
 
 def canary(behind, **fields):
-    steps = {"steps": STEPS, "interval": f"{INTERVAL_SECONDS}s", "maxErrorRate": "1%", "maxLatencyRatio": 20}
+    steps = {"steps": STEPS, "interval": f"{INTERVAL_SECONDS}s", "maxErrorRate": "1%", "maxLatencyRatio": MOST_LATENCY_RATIO}
     return version("v2", behind, canary=steps, **fields)
 
 
@@ -101,7 +104,8 @@ def check_stopped(cluster, namespace, answers):
     stopped = time.time()
     found, all_of_them = failed_since(answers, began), answers.since(began)
     share = len(found) / len(all_of_them)
-    told = workspaces.condition(cluster, namespace, "v2", "CanaryProgressing")
+    # The status may be written after the route.
+    told = workspaces.wait_reason(cluster, namespace, "v2", "CanaryProgressing", "CanaryErrors")
     print(f"stopped after {seconds:.1f} s: {len(found)} of {len(all_of_them)} requests failed ({share:.2%}); {told['message']}")
     assert seconds <= INTERVAL_SECONDS + REACTION_SECONDS
     assert share <= 0.01
@@ -201,6 +205,7 @@ def check_all(cluster, namespace, behind, most_retries=0):
         workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
 
 
+@pytest.mark.timeout(600)
 def test_a_canary_is_stopped_or_gets_all_requests(serving_cluster, namespace, behind):
     check_all(serving_cluster, namespace, behind)
 

@@ -13,8 +13,8 @@ from e2e.waiting import until
 HEADER = "x-gateway-inference-objective"
 PRIORITIES = {"v1": 10, "v2": 5}
 """Members of a group, and the priority of the objective of each."""
-REQUESTS = 12
-"""Of which each of two members gets some: that one gets none has a probability of 1 in 2,000."""
+REQUESTS = 24
+"""Of which each of two members gets some: that one gets none has a probability of 1 in 8 million."""
 
 
 def ask(cluster, url, *headers):

@@ -25,9 +25,10 @@ MEMBERS = {"v1": {"weight": 90}, "v2": {"weight": 10}}
 REQUESTS = 2_000
 FAST, STEADY = 0.02, 0.05
 """Seconds between two requests: so that 2,000 of them take 40 s, and as a client of a model may send them."""
-IN_A_ROW = 60
-"""So many requests in a row by luck from one version, while another has 10 %, are seen once in 550 runs."""
-REACTION_SECONDS = 15.0
+IN_A_ROW = 120
+"""So many requests in a row by luck from one version, while another has 10 %, are seen once in 6,000 runs, even if the other one has its
+share for REACTION_SECONDS."""
+REACTION_SECONDS = 30.0
 """The most from a version's end to the first request that nobody sends there, with other tests on the same cores; on idle ones it takes
 less than a second (docs/concepts/traffic.md)."""
 FEW = 3
@@ -74,15 +75,22 @@ class Answers:
         run: list[dict[str, Any]] = []
 
         def is_so():
-            run[:] = sorted(self.since(since), key=itemgetter("number"))[-count:]
-            return (
-                len(run) == count
-                and run[-1]["number"] - run[0]["number"] == count - 1
-                and all(version_of(entry) == version for entry in run)
-            )
+            run[:] = newest_row(sorted(self.since(since), key=itemgetter("number")), count)
+            return bool(run) and all(version_of(entry) == version for entry in run)
 
         until(is_so, f"all requests to be answered by {version}")
         return run[0]["at"]
+
+
+def newest_row(entries, count):
+    """The entries from the newest `count` on that follow each other without a gap; none where there is no such row.
+
+    Of the very newest, some are always missing where answers take long: they come in another order than the requests were sent.
+    """
+    for end in range(len(entries), count - 1, -1):
+        if entries[end - 1]["number"] - entries[end - count]["number"] == count - 1:
+            return entries[end - count :]
+    return []
 
 
 def version_of(entry):
@@ -114,21 +122,24 @@ def serve(cluster, namespace, behind):
         workspaces.wait_ready(cluster, namespace, name, "GatewayReady", 120)
     path = '--for=jsonpath={.status.conditions[?(@.type=="GatewayReady")].status}=True'
     cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, "--timeout=120s")
+    workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")  # the route is there
     until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "both versions to be in the route")
-    workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")
     url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
     assert url.endswith(f"/{namespace}/{GROUP}")
     return url
 
 
 def check_shares(cluster, url):
-    """Of 2,000 requests, some 10 % reach the second version, and all others the first."""
+    """Of 2,000 requests, some 10 % reach the second version, and all others the first.
+
+    Each is sent to one of them by chance, so that 7 to 13 % are missed once in 100,000 runs; 8 to 12 % were, once in 350.
+    """
     with Answers(cluster, url, FAST, REQUESTS) as divided:
         until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
     shares = Counter(map(version_of, divided.found))
     print(f"of {REQUESTS} requests: {dict(shares)}")
     assert shares.keys() == {"v1", "v2"}
-    assert REQUESTS * 0.08 <= shares["v2"] <= REQUESTS * 0.12
+    assert REQUESTS * 0.07 <= shares["v2"] <= REQUESTS * 0.13
 
 
 def check_killed(cluster, namespace, answers):
@@ -142,7 +153,8 @@ def check_killed(cluster, namespace, answers):
     print(f"v2 killed: all by v1 after {settled - killed:.2f} s, failed: {[round(entry['at'] - killed, 2) for entry in failed]}")
     assert [entry for entry in answers.since(settled) if version_of(entry) != "v1"] == []
     assert settled - killed <= REACTION_SECONDS
-    assert len(failed) <= max(FEW, 0.3 * len(sent)), "requests failed that v1 should have had"
+    # Of ten requests, four are sent to v2 by chance once in 80 runs.
+    assert len(failed) <= FEW + 0.3 * len(sent), "requests failed that v1 should have had"
     cluster.kubectl("scale", "deployment", "v2", "--replicas=1", "-n", namespace)
     until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the version to have its share again")
     until(lambda: "v2" in map(version_of, answers.found[-50:]), "the version to answer again")
@@ -177,6 +189,7 @@ def check_all(cluster, namespace, behind):
         check_removed(cluster, namespace)
 
 
+@pytest.mark.timeout(600)
 def test_requests_are_divided_by_weight_and_follow_the_versions_that_are_ready(serving_cluster, namespace, behind):
     check_all(serving_cluster, namespace, behind)
 
