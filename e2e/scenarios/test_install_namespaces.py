@@ -1,11 +1,13 @@
 """The chart for chosen namespaces, one of which is deleted with what serves in it."""
 
 import json
+from functools import partial
 
 import pytest
 
 from e2e import workspaces
 from e2e.release import GATE, wait_answered
+from e2e.waiting import until
 
 NAMESPACE_SECONDS = 240
 """The namespace controller looks again only after half of the grace period of pods that are left, 165 s for model servers."""
@@ -65,6 +67,9 @@ def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
     cluster.kubectl("create", "clusterrole", team, "--verb=get", "--resource=workspaces.kaito.sh")  # kubectl reads before it writes
     cluster.kubectl("create", "clusterrolebinding", team, f"--clusterrole={team}", f"--user={account}")
     command = (f"--as={account}", "patch", "workspace", "phi", "--type=merge", f"--patch={patch}")
+    for namespace in (team, f"{team}-n"):  # the API server learns of the role and its binding as every watcher does
+        may_read = partial(cluster.kubectl_result, f"--as={account}", "get", "workspace", "phi", "-n", namespace)
+        until(lambda: not may_read().returncode, "the right to read to be in force")  # noqa: B023
     tried = {namespace: cluster.kubectl_result(*command, "-n", namespace) for namespace in (team, f"{team}-n")}
     cluster.kubectl("delete", "clusterrole,clusterrolebinding", team)
     assert "only in the namespaces of its scope" in tried[team].stderr

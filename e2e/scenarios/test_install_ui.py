@@ -2,17 +2,21 @@
 
 from e2e import workspaces
 from e2e.release import NAMESPACE
+from e2e.waiting import until
 from tests.plane.accounts import ACCOUNT, role
 
 READ = [{"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["list", "watch"]}]
 ITS_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:workspace-ctrl-ui"
+LONGEST_SECONDS = 60
+"""For an answer that ends by itself."""
 
 
-def asked(cluster, path, token=""):
+def asked(cluster, path, token="", seconds=5):
     """What the page's Service answers within some seconds, and its status."""
     address = workspaces.get(cluster, NAMESPACE, "service", "workspace-ctrl-ui")["spec"]["clusterIP"]
     given = ["-H", f"Authorization: Bearer {token}"] if token else []
-    command = ["curl", "--silent", "--max-time", "5", "--write-out", "%{http_code}", *given, f"http://{address}:8000/{path}"]
+    limit = ["--max-time", str(seconds)]
+    command = ["curl", "--silent", *limit, "--write-out", "%{http_code}", *given, f"http://{address}:8000/{path}"]
     return cluster.run(command).stdout  # a stream of events does not end by itself
 
 
@@ -23,12 +27,20 @@ def test_the_page_of_the_chart_has_no_rights_and_shows_each_user_what_his_token_
     workspaces.apply(cluster, team, workspaces.workspace("phi"), account, *role("Role", "reader", READ, team))
     token = cluster.kubectl("create", "token", ACCOUNT, "-n", team).strip()
 
-    shown = asked(cluster, f"events?namespace={team}", token)
+    seen = []
+
+    def is_shown():
+        seen.append(asked(cluster, f"events?namespace={team}", token, 5 * (len(seen) + 1)))
+        return f'"Workspace/{team}/phi"' in seen[-1]
+
+    # The API server learns of the role, and the page of the Workspace, when they come to it.
+    until(is_shown, "the page to show the Workspace")
+    shown = seen[-1]
     assert f'"Workspace/{team}/phi"' in shown
     assert f"models, namespace {team}, as system:serviceaccount:{team}:{ACCOUNT}" in shown
     assert f'"Workspace/{team}/phi"' not in asked(cluster, "events", token)
-    assert asked(cluster, "events").endswith("401")
-    assert asked(cluster, "events", token[:-4]).endswith("401")
+    assert asked(cluster, "events", seconds=LONGEST_SECONDS).endswith("401")
+    assert asked(cluster, "events", token[:-4], LONGEST_SECONDS).endswith("401")
 
     allowed = cluster.kubectl("auth", "can-i", "list", "workspaces", "-A", f"--as={ITS_ACCOUNT}", check=False)
     assert allowed.strip() == "no"
