@@ -70,7 +70,7 @@ class Release:
         """
         merged = merge({}, image_values(), flux_values(), own_chart(self.cluster), FAST, SMALL_SERVERS, *values)
         source = str(package or chart())
-        result = self.helm("upgrade", "--install", NAME, source, "--wait", "--timeout=90s", values=merged)
+        result = self.helm("upgrade", "--install", NAME, source, "--wait", "--timeout=180s", values=merged)
         if check and result.returncode:
             raise ClusterError(f"helm upgrade: {result.stderr.strip()}\n{self.problem()}")
         return result

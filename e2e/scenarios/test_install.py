@@ -43,10 +43,19 @@ def served(cluster, team):
 
 def everything(cluster):
     """All objects of the cluster but Events, which tell of them, and what the API server makes of CRDs: kind/namespace/name."""
-    kinds = set(cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split())
-    kinds -= {"events", "events.events.k8s.io", "componentstatuses", "apiservices.apiregistration.k8s.io"}
     template = "go-template={{range .items}}{{.kind}}/{{.metadata.namespace}}/{{.metadata.name}} {{end}}"
-    return set(cluster.kubectl("get", ",".join(sorted(kinds)), "-A", "-o", template).replace("<no value>", "").split())
+    listed = []
+
+    def is_listed():
+        kinds = set(cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split())
+        kinds -= {"events", "events.events.k8s.io", "componentstatuses", "apiservices.apiregistration.k8s.io"}
+        result = cluster.kubectl_result("get", ",".join(sorted(kinds)), "-A", "-o", template)
+        listed[:] = result.stdout.replace("<no value>", "").split()
+        return not result.returncode
+
+    # For a moment after CRDs were removed, the API server names kinds that it does not serve any more.
+    until(is_listed, "all kinds that there are to be served")
+    return set(listed)
 
 
 def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them(first_release, team, capsys):
@@ -165,14 +174,14 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     workspaces.wait_ready(cluster, team, "phi")
 
-    refused = first_release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
+    refused = first_release.helm("uninstall", "workspace-ctrl", "--timeout=120s")
     assert refused.returncode
     assert f"1 Workspace still exists (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
     cluster.kubectl("wait", "job/workspace-ctrl-uninstall-check", "-n", NAMESPACE, "--for=delete", "--timeout=120s")
 
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
-    gone = first_release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
+    gone = first_release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=120s")
     assert not gone.returncode, gone.stderr
     assert served(cluster, team) == set()
     crds = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
