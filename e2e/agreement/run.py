@@ -12,14 +12,16 @@ EFFECT_SECONDS = 25.0
 RECOVERY_SECONDS = 120.0
 
 
-def try_fault(scene: Scene, fault: Fault) -> Outcome:
+def try_fault(scene: Scene, fault: Fault, sampling: tuple[float, float] | None = None) -> Outcome:
     """Break, look on until condition and requests agree or it is clear that they do not, mend, look on until all is well.
+
+    `sampling` is how often a request is sent, and after how long it counts as not answered, in seconds, if not as usual.
 
     Raises:
         NotSteadyError: all was not well before, or did not become so again.
     """
     promised = bounds(fault, scene.gateway_class)
-    with Observation(scene.cluster, scene.namespace, fault.workspace) as seen:
+    with Observation(scene.cluster, scene.namespace, fault.workspace, sampling=sampling) as seen:
         seen.wait_well(RECOVERY_SECONDS)
         start = time.monotonic()
         with fault.act(scene):

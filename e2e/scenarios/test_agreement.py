@@ -7,6 +7,10 @@ from e2e.agreement.faults import FAULTS
 from e2e.agreement.run import try_fault
 from e2e.agreement.scene import ISTIO, scene
 
+SAMPLING = 0.1, 10.0
+"""Seconds between two requests, and after which one counts as not answered: beside other tests, one may take longer than the usual two, and
+of a fault that nobody else notices, no status tells."""
+
 
 @pytest.mark.timeout(600)
 def test_gateway_ready_follows_real_requests_down_and_up_again(serving_cluster, namespace, capsys):
@@ -14,7 +18,8 @@ def test_gateway_ready_follows_real_requests_down_and_up_again(serving_cluster, 
     noticed, untold = [], []
     with scene(serving_cluster, namespace, ISTIO) as prepared:
         for fault in chosen:
-            outcome = try_fault(prepared, fault)  # raises unless requests are answered and GatewayReady is True in the end
+            # Raises unless requests are answered and GatewayReady is True in the end.
+            outcome = try_fault(prepared, fault, SAMPLING)
             with capsys.disabled():
                 print(f"\n  {fault.name}: {', '.join(report.row(outcome)[2:])}\n    {outcome.story}", end="")
             # What is made anew before any request fails is not told, and need not be.
