@@ -24,6 +24,7 @@ def test_commands_of_a_workspace_that_is_served(serving_cluster, namespace, run)
         with ControllerProcess(cluster, "--probe", "models", inside=True):
             workspaces.apply(cluster, namespace, workspaces.workspace(NAME, gateway=behind))
             workspaces.wait_ready(cluster, namespace, NAME)
+            workspaces.wait_ready(cluster, namespace, NAME, "Ready")
             answered = run("chat", NAME, "what is a gateway?")
             assert (answered.returncode, bool(answered.stdout.strip())) == (0, True), answered.stderr
             assert f"pod {NAME}-" in answered.stderr

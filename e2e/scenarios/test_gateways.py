@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 PROBING = ("--probe", "models", "--probe-interval", "1")
 HOSTNAME = "models.example.com"
@@ -171,4 +172,10 @@ def test_the_server_s_own_name_is_learnt_and_routed(serving_cluster, namespace, 
         path = "--for=jsonpath={.status.gateway.modelNames[0]}=tiny-llama"
         cluster.kubectl("wait", "workspace/mine", "-n", namespace, path, "--timeout=60s")
         workspaces.wait_ready(cluster, namespace, "mine", "Ready")
-        assert models_in(ask(cluster, gateway, "/v1/models", X_Gateway_Model_Name="tiny-llama")) == ["tiny-llama"]
+
+        def by_name():
+            return ask(cluster, gateway, "/v1/models", X_Gateway_Model_Name="tiny-llama")
+
+        # Requests are tried by path, so no status tells when the proxy has the new name.
+        until(lambda: by_name()[0] == HTTPStatus.OK, "the name to be routed")
+        assert models_in(by_name()) == ["tiny-llama"]

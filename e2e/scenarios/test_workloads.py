@@ -228,6 +228,7 @@ def test_inference_ready_falls_when_a_running_pod_begins_to_crash(serving_cluste
         workspaces.wait_ready(cluster, namespace, "phi", "InferenceReady")
         (pod,) = pods_of(cluster, namespace, "kaito.sh/workspace=phi")
         with workspaces.statuses(cluster, namespace, "workspaces", "InferenceReady") as told:
+            assert next(told) == "True"
             cluster.kubectl("exec", pod, "-n", namespace, "--", "sh", "-c", "kill -9 -1; kill 1", check=False)
             assert "False" in told
         workspaces.wait_ready(cluster, namespace, "phi", "InferenceReady")
