@@ -127,7 +127,8 @@ def test_what_is_deleted_by_hand_comes_back_and_requests_are_answered(serving_cl
     with capsys.disabled():
         print(f"\n  {'+'.join(kinds)}: back after {back - deleted:.2f} s, answered after {seconds:.2f} s (before: {failed})")
     answered_after(asking, time.time())
-    assert 1 <= controller.writes(namespace)["patch", "helmreleases"] - before <= 3
+    # Each deletion asks Flux by itself where it has restored the object before by then.
+    assert 1 <= controller.writes(namespace)["patch", "helmreleases"] - before <= len(kinds) + 2
 
 
 def test_a_service_that_istio_has_looked_for_while_it_was_away_is_found_again(serving_cluster, namespace, served, asking):

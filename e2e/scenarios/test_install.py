@@ -203,7 +203,7 @@ def test_models_serve_on_without_a_controller_and_a_new_one_takes_over_and_finis
     for name in ("phi", "unwanted"):
         workspaces.wait_ready(cluster, team, name, "Ready")
     before = made_for(cluster, team, "phi")
-    gone = release.helm("uninstall", "workspace-ctrl", "--no-hooks", "--wait", "--timeout=60s")
+    gone = release.helm("uninstall", "workspace-ctrl", "--no-hooks", "--wait", "--timeout=120s")
     assert not gone.returncode, gone.stderr
     cluster.kubectl("wait", "pods", "--all", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
     cluster.kubectl("delete", "workspace", "unwanted", "-n", team, "--wait=false", actor="user")

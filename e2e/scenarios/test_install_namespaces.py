@@ -32,7 +32,7 @@ def test_a_namespace_of_the_scope_can_be_deleted_and_the_release_upgraded_and_un
     workspaces.wait_ready(cluster, team, "phi", "Ready")
     wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
-    gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
+    gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=120s")
     assert not gone.returncode, gone.stdout + gone.stderr
 
 
