@@ -44,7 +44,7 @@ def served(cluster, team):
 def everything(cluster):
     """All objects of the cluster but Events, which tell of them, and what the API server makes of CRDs: kind/namespace/name."""
     template = "go-template={{range .items}}{{.kind}}/{{.metadata.namespace}}/{{.metadata.name}} {{end}}"
-    listed = []
+    listed: list[str] = []
 
     def is_listed():
         kinds = set(cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split())

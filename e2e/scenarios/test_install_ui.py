@@ -27,7 +27,7 @@ def test_the_page_of_the_chart_has_no_rights_and_shows_each_user_what_his_token_
     workspaces.apply(cluster, team, workspaces.workspace("phi"), account, *role("Role", "reader", READ, team))
     token = cluster.kubectl("create", "token", ACCOUNT, "-n", team).strip()
 
-    seen = []
+    seen: list[str] = []
 
     def is_shown():
         seen.append(asked(cluster, f"events?namespace={team}", token, 5 * (len(seen) + 1)))
