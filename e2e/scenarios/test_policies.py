@@ -64,6 +64,11 @@ def events_of(cluster, namespace):
     return {event["metadata"]["name"] for event in listed if event["regarding"]["kind"] == "Workspace"}
 
 
+def ready_since(cluster, namespace):
+    """Since when GatewayReady is what it is, which was before the last second."""
+    return workspaces.condition(cluster, namespace, "phi", "GatewayReady")["lastTransitionTime"]
+
+
 def check_restricted(cluster, namespace, url, policies, expected, answers=()):
     """With `policies`, requests get `expected`; the controller says so, writes nothing but its status, and the Workspace stays ready.
 
@@ -72,25 +77,24 @@ def check_restricted(cluster, namespace, url, policies, expected, answers=()):
     code, reason, kind = expected
     with ControllerProcess(cluster, "--probe", "models", "--probe-interval", str(PROBE_SECONDS), inside=True) as controller:
         workspaces.wait_message(cluster, namespace, "phi", "GatewayReady", "returned 200")
-        before, events = controller.writes(namespace), events_of(cluster, namespace)
-        with workspaces.statuses(cluster, namespace, "workspaces.kaito.sh", "GatewayReady") as told:
-            workspaces.apply(cluster, namespace, *policies)
-            until(lambda: status_of(cluster, url) == code, f"requests to be answered with {code}")
-            found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", reason)
-            assert found["status"] == "True"
-            assert f"({kind})" in found["message"]
-            assert f"returned {code}" in found["message"]
-            version = workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["resourceVersion"]
-            time.sleep(QUIET_SECONDS)
-            assert workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["resourceVersion"] == version
-            assert [(token, status_of(cluster, url, token)) for token, _ in answers] == [*answers]
-            for each in policies:
-                cluster.kubectl("delete", each["kind"], each["metadata"]["name"], "-n", namespace)
-            until(lambda: status_of(cluster, url) == HTTPStatus.OK, "requests to be answered again")
-            workspaces.wait_message(cluster, namespace, "phi", "GatewayReady", "returned 200")
-            assert next(told) == "True"
+        before, events, since = controller.writes(namespace), events_of(cluster, namespace), ready_since(cluster, namespace)
+        workspaces.apply(cluster, namespace, *policies)
+        until(lambda: status_of(cluster, url) == code, f"requests to be answered with {code}")
+        found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", reason)
+        assert found["status"] == "True"
+        assert f"({kind})" in found["message"]
+        assert f"returned {code}" in found["message"]
+        version = workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["resourceVersion"]
+        time.sleep(QUIET_SECONDS)
+        assert workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["resourceVersion"] == version
+        assert [(token, status_of(cluster, url, token)) for token, _ in answers] == [*answers]
+        for each in policies:
+            cluster.kubectl("delete", each["kind"], each["metadata"]["name"], "-n", namespace)
+        until(lambda: status_of(cluster, url) == HTTPStatus.OK, "requests to be answered again")
+        workspaces.wait_message(cluster, namespace, "phi", "GatewayReady", "returned 200")
         assert {call for call, _ in (controller.writes(namespace) - before).items()} == {("patch", "workspaces/status")}
         assert events_of(cluster, namespace) == events
+        assert ready_since(cluster, namespace) == since, "GatewayReady was not True for a moment"
 
 
 def serve(cluster, namespace, behind):

@@ -130,16 +130,20 @@ def serve(cluster, namespace, behind):
 
 
 def check_shares(cluster, url):
-    """Of 2,000 requests, some 10 % reach the second version, and all others the first.
+    """Of 2,000 requests, 8 to 12 % reach the second version, and all others the first.
 
-    Each is sent to one of them by chance, so that 7 to 13 % are missed once in 100,000 runs; 8 to 12 % were, once in 350.
+    Each is sent to one of them by chance, which misses that once in 350 times; so if it is missed, it must hold for twice as many.
     """
-    with Answers(cluster, url, FAST, REQUESTS) as divided:
-        until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
-    shares = Counter(map(version_of, divided.found))
-    print(f"of {REQUESTS} requests: {dict(shares)}")
-    assert shares.keys() == {"v1", "v2"}
-    assert REQUESTS * 0.07 <= shares["v2"] <= REQUESTS * 0.13
+    shares = Counter()
+    for _ in range(2):
+        with Answers(cluster, url, FAST, REQUESTS) as divided:
+            until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
+        shares.update(map(version_of, divided.found))
+        print(f"of {shares.total()} requests: {dict(shares)}")
+        assert shares.keys() == {"v1", "v2"}
+        if is_a_tenth := 0.08 <= shares["v2"] / shares.total() <= 0.12:
+            break
+    assert is_a_tenth
 
 
 def check_killed(cluster, namespace, answers):
