@@ -72,13 +72,18 @@ class BareClient:
 
     async def column(self, resource: ApiResource, namespace: str, title: str) -> list[str | None]:
         """Return a column of the table that kubectl shows; the objects themselves are not sent."""
+        return [cell for (cell,) in await self.columns(resource, namespace, title)]
+
+    async def columns(self, resource: ApiResource, namespace: str, *titles: str) -> list[tuple[str | None, ...]]:
+        """Return some columns of that table, row by row, as they were at one time."""
         headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
         path, parameters = resource.path(namespace), {"includeObject": "None"}
         async with self._free, self._session.get(path, params=parameters, headers=headers) as response:
             await _check(response)
             table: dict[str, Any] = await response.json()
-        titles = [column["name"] for column in table["columnDefinitions"]]
-        return [row["cells"][titles.index(title)] for row in table["rows"] or ()]
+        names = [column["name"] for column in table["columnDefinitions"]]
+        places = [names.index(title) for title in titles]
+        return [tuple(row["cells"][place] for place in places) for row in table["rows"] or ()]
 
     async def exists(self, resource: ApiResource, key: Key) -> bool:
         """Whether the object is there."""

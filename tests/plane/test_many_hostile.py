@@ -47,8 +47,8 @@ def reasons(cluster):
 
     async def look():
         async with connect(cluster.kubeconfig_for("user").read_text()) as client:
-            names, words = [await client.column(WORKSPACE, SPACE, title) for title in ("Name", "Reason")]
-            return {name: word for name, word in zip(names, words, strict=True) if word}
+            # In one request: between two, Workspaces come and go.
+            return {name: word for name, word in await client.columns(WORKSPACE, SPACE, "Name", "Reason") if word}
 
     return asyncio.run(look())
 
@@ -61,7 +61,7 @@ def hostile_namespace(installed):
     with ControllerProcess(installed, gate=False):  # takes its finalizers away
         installed.kubectl("delete", _KINDS, "--all", "-n", SPACE, "--wait=false")
         until(lambda: not reasons(installed), "the hostile Workspaces to go", seconds=120)
-    installed.kubectl("delete", "namespace", SPACE, "--timeout=60s")
+    installed.kubectl("delete", "namespace", SPACE, "--timeout=180s")
 
 
 def all_ready(cluster, namespace, prefix):
