@@ -1,15 +1,19 @@
 """A pool whose Gateway's controller has looked for the endpoint picker's Service while that was away, and not again since."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from e2e import workspaces
-from e2e.cluster import Cluster
+from e2e.cluster import Cluster, ClusterError
+from e2e.waiting import until
 
 POOL, PICKER = "phi-inferencepool", "phi-inferencepool-epp"
 _OF_THE_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields")
+_LOOK_SECONDS = 10
+"""For so long, what comes of a look is waited for."""
 _REASON = "{.status.parents[0].conditions[?(@.type=='ResolvedRefs')].reason}"
 
 
@@ -24,8 +28,19 @@ def picker_away(cluster: Cluster, namespace: str) -> Iterator[None]:
     suspend(cluster, namespace, suspended=True)
     try:
         cluster.kubectl("delete", "service", PICKER, "-n", namespace, actor="user")
-        cluster.kubectl("annotate", "inferencepool", POOL, "-n", namespace, "looked-at=now", actor="user")
-        wait_reason(cluster, namespace, "InvalidExtensionRef")
+        looks = itertools.count()
+
+        def is_missed() -> bool:
+            # It may look before it hears that the Service is gone, as it watches both, and does not look again by itself.
+            look = f"looked-at={next(looks)}"
+            cluster.kubectl("annotate", "inferencepool", POOL, "-n", namespace, look, "--overwrite", actor="user")
+            try:
+                cluster.kubectl(*_until_reason(namespace, "InvalidExtensionRef", _LOOK_SECONDS))
+            except ClusterError:
+                return False
+            return True
+
+        until(is_missed, "the pool's status to miss the Service")
         yield
         _create_again(cluster, namespace, service)
     except BaseException:
@@ -48,5 +63,9 @@ def suspend(cluster: Cluster, namespace: str, *, suspended: bool) -> None:
 
 def wait_reason(cluster: Cluster, namespace: str, reason: str) -> None:
     """Wait until the Gateway's controller gives that reason for whether it has found the Service."""
+    cluster.kubectl(*_until_reason(namespace, reason, workspaces.WAIT_SECONDS))
+
+
+def _until_reason(namespace: str, reason: str, seconds: int) -> tuple[str, ...]:
     awaited = f"--for=jsonpath={_REASON}={reason}"
-    cluster.kubectl("wait", f"inferencepool/{POOL}", "-n", namespace, awaited, f"--timeout={workspaces.WAIT_SECONDS}s")
+    return "wait", f"inferencepool/{POOL}", "-n", namespace, awaited, f"--timeout={seconds}s"
