@@ -119,7 +119,7 @@ def test_a_gated_model_is_served_once_it_has_a_size(installed, plane_namespace, 
 
 HOSTILE = {
     "endless": (endless, "ModelNotReadable"),
-    **{f"dripping-{number}": (dripping, "ModelHubUnavailable") for number in range(4)},
+    **{f"dripping-{number}": (dripping, "ModelHubUnavailable") for number in range(12)},
     "elsewhere": (elsewhere, "ModelNotReadable"),
     "html": ((200, b"<html>"), "ModelNotReadable"),
     "deep": ((200, b"[" * 200_000), "ModelNotReadable"),
@@ -130,16 +130,17 @@ HOSTILE = {
     "gated": ((403, b""), "ModelNotPublic"),
 }
 """Name of a model → what the hub answers, and the reason of the condition."""
-OTHERS_SECONDS = 18.0
-"""For twenty Workspaces of the catalog, created while the hub is asked for the hostile models. Behind the four that drip they would need
-20 s: two of a namespace are asked for at a time, and the controller gives up after 10 s."""
+OTHERS_SECONDS = 50.0
+"""For twenty Workspaces of the catalog, created while the hub is asked for the hostile models. Behind the twelve that drip they would need
+60 s: two of a namespace are asked for at a time, and the controller gives up after 10 s. A busy machine needs more than ten by itself."""
 
 
-def test_a_hostile_hub_is_reported_and_twenty_others_are_as_fast_as_ever(installed, plane_namespace, hub):
+def test_a_hostile_hub_is_reported_and_twenty_others_are_as_fast_as_ever(installed, plane_namespace, hub, capsys):
     for name, (answer, _) in HOSTILE.items():
         hub.put(f"hostile/{name}", "config.json", answer)
     others = [f"other-{number}" for number in range(20)]
     with ControllerProcess(installed, *hub.options, gate=False) as controller:
+        began = time.monotonic()
         workspaces.apply(installed, plane_namespace, *(unknown(name, f"hostile/{name}") for name in HOSTILE))
         workspaces.apply(installed, plane_namespace, *(workspaces.workspace(name) for name in others))
         until(
@@ -147,8 +148,10 @@ def test_a_hostile_hub_is_reported_and_twenty_others_are_as_fast_as_ever(install
             "the Deployments of the others",
             seconds=OTHERS_SECONDS,
         )
+        with capsys.disabled():
+            print(f"\n  {len(others)} others have a Deployment after {time.monotonic() - began:.1f} s")
         messages = [
-            workspaces.wait_reason(installed, plane_namespace, name, "WorkloadAccepted", reason)["message"]
+            workspaces.wait_reason(installed, plane_namespace, name, "WorkloadAccepted", reason, seconds=120)["message"]
             for name, (_, reason) in HOSTILE.items()
         ]
         assert not [text for text in messages if not text.isprintable() or SIZE_REMEDY not in text]
