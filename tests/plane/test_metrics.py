@@ -11,9 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import workspaces
+from e2e.cluster.settings import free_port
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.certificates import make_certificate
+from workspace_ctrl.settings.process import Settings
 
 PREFIX = "workspace_ctrl_"
 PASS_COUNT = 5
@@ -23,9 +25,7 @@ PASS_LIMIT = 24
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 def scrape(port):
@@ -56,14 +56,17 @@ def test_the_number_of_passes_from_create_to_ready_is_bounded(installed, plane_n
     names = [f"phi-{number}" for number in range(PASS_COUNT)]
     gateway_field = workspaces.behind(gateway, plane_namespace)
     with ControllerProcess(installed, "--namespace", plane_namespace, "--metrics-port", str(port)):
+        began = time.monotonic()
         workspaces.apply(installed, plane_namespace, *(workspaces.workspace(name, gateway=gateway_field) for name in names))
         for name in names:
             workspaces.wait_ready(installed, plane_namespace, name, "Ready")
         samples, _ = scrape(port)
+        seconds = time.monotonic() - began
     passes = sum(count for (name, _), count in samples.items() if name == "reconcile_total")
     with capsys.disabled():
-        print(f"\n  passes per Workspace from create to ready: {passes / PASS_COUNT:.1f}")
-    assert passes <= PASS_LIMIT * PASS_COUNT
+        print(f"\n  passes per Workspace from create to ready: {passes / PASS_COUNT:.1f}, in {seconds:.1f} s")
+    # Mere progress is looked at this often, so on a slow machine there are more passes.
+    assert passes <= (PASS_LIMIT + seconds / Settings().progress_interval) * PASS_COUNT
 
 
 def test_metrics_follow_a_workspace(installed, plane_namespace, gateway, port):

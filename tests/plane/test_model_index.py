@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from e2e import workspaces
+from e2e.cluster.settings import free_port
 from e2e.controller import ACTOR, ControllerProcess
 from e2e.openai_requests import ask, client_of
 from e2e.release import NAMESPACE
@@ -101,12 +102,6 @@ def test_the_list_is_where_models_are_yields_to_whatever_takes_the_rest_and_goes
         wait_routes(installed, plane_namespace, 0)
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 @contextmanager
 def index_process(cluster, config):
     """The process that answers; yields the URL at which Gateways would ask."""
@@ -127,7 +122,7 @@ def index_process(cluster, config):
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 def is_open(port):
