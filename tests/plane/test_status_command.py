@@ -92,7 +92,8 @@ def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, co
     monkeypatch.setattr(connection_options, "Client", partial(Client, silence_seconds=1))
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
     watched = command("phi", "--watch", "--timeout", "60")
-    until(lambda: proxy.mute_watches() == 1, "the watch to be open")
+    # There are more where the first one has been silent for too long already: the proxy hears only later that nobody reads it.
+    until(lambda: proxy.mute_watches() >= 1, "the watch to be open")
     set_ready(installed, plane_namespace, "phi", "True")
     assert watched.result(60).exit_code == 0
     assert sum(call.is_watch for call in proxy.calls) > 1
