@@ -35,7 +35,7 @@ async def served(cluster, folder):
         async with aiohttp.ClientSession() as session:
             yield TokenPages(None, f"http://127.0.0.1:{re.search('port ([0-9]+)', line)[1]}/", session)
         process.terminate()
-        said = await asyncio.wait_for(process.communicate(), 20)
+        said = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0
         assert b"Traceback" not in said[1]
     finally:

@@ -10,8 +10,8 @@ from tests.unit.cli.page.running_page import on_thread, running
 from workspace_ctrl.cli.page.followed_kinds import PageScope
 
 
-def row_of(namespace, name, state):
-    return lambda rows, _notices: rows.get(f"Workspace/{namespace}/{name}", {}).get("state") == state
+def row_of(namespace, name, state, kind="Workspace"):
+    return lambda rows, _notices: rows.get(f"{kind}/{namespace}/{name}", {}).get("state") == state
 
 
 async def test_a_fault_is_on_the_page_soon_after_it_is_in_the_status(installed, plane_namespace, gateway, capsys):
@@ -19,9 +19,10 @@ async def test_a_fault_is_on_the_page_soon_after_it_is_in_the_status(installed, 
     workspaces.apply(installed, namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, namespace)))
     async with running(installed.kubeconfig_for("user"), PageScope()) as page:
         with ControllerProcess(installed):
-            rows, notices = await page.until(row_of(namespace, "phi", "ready"))
+            # Two watches of the page tell of the two.
+            both = row_of(namespace, "phi", "ready"), row_of(namespace, gateway, "ready", "Gateway")
+            _, notices = await page.until(lambda rows, notices: all(is_ready(rows, notices) for is_ready in both))
             assert [notice for notice in notices if notice["isError"]] == []
-            assert any(row["kind"] == "Gateway" and row["state"] == "ready" for row in rows.values())
             _, details = await page.json(f"details?id=Workspace/{namespace}/phi")
             assert details["cause"] is None
             assert [link["status"] for link in details["links"]] == ["True"] * len(details["links"])

@@ -50,7 +50,7 @@ class Page:
     async def until(self, is_met):
         """Return the first state of all rows by id, and of the notices, that meets a condition."""
         rows, notices = {}, []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):  # on a busy machine, a Workspace becomes ready meanwhile
             async for update in self.updates():
                 rows |= {row["id"]: row for row in update["rows"]}
                 for id_ in update["gone"]:

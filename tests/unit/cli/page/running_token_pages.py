@@ -51,7 +51,7 @@ class TokenPages:
     async def until(self, token, is_met, namespace=""):
         """Return the first state of all rows by id, and of the notices, that meets a condition."""
         rows, notices = {}, []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):  # the API server may be busy
             async for name, update in self.events(token, namespace):
                 if name != "update":
                     continue
