@@ -1,6 +1,7 @@
 """The recorded API server answers as a real one does: the same requests to both, compared by shape."""
 
 import json
+from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -54,6 +55,8 @@ async def test_lists_have_the_shape_of_the_real_ones(real, watched):
     path = urlsplit(recording.path_of(watched))
     expected = recording.answer_of(real, watched)
     recorded = {item["metadata"]["name"] for item in recording.load()[watched.name]["items"]}
+    for of_longer_lists in ("continue", "remainingItemCount"):  # other tests may have left more namespaces than a page has
+        expected["metadata"].pop(of_longer_lists, None)
     expected["items"] = [item for item in expected["items"] if belongs(item, recorded)]
     async with served(ApiServer(COUNT)) as address:
         status, text = await ask(address, f"{path.path}?{path.query}")
@@ -94,10 +97,9 @@ async def test_pages_continue_as_the_real_ones_do(real):
 async def test_a_watch_begins_with_a_bookmark_of_the_real_shape(real):
     """Both are asked to say first how far they are, which an API server does where initial events are wanted."""
     resource = WATCHED[0].resource
-    parameters = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "timeoutSeconds": "5"}
-    async with connect(real.kubeconfig.read_text()) as client:
-        events = [event async for event in client.events(resource, parameters)]
-    expected = next(event for event in events if event["type"] == "BOOKMARK")
+    parameters = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "timeoutSeconds": "60"}
+    async with connect(real.kubeconfig.read_text()) as client, aclosing(client.events(resource, parameters)) as events:
+        expected = await anext(event async for event in events if event["type"] == "BOOKMARK")
     async with served(ApiServer(COUNT)) as address, aiohttp.ClientSession(base_url=address) as session:
         event = await first_event(session, resource.path())
     assert event["type"] == "BOOKMARK"
