@@ -23,7 +23,7 @@ def test_crds_of_flux_go_and_come_back(installed, plane_namespace, behind):
         names = aftermath.create(installed, plane_namespace, behind, 3)
         aftermath.wait_all_ready(installed, plane_namespace, names)
         try:
-            installed.kubectl("delete", "crd", *CRDS, "--timeout=60s")
+            installed.kubectl("delete", "crd", *CRDS, "--timeout=180s")
             for name in names:
                 found = workspaces.wait_reason(installed, plane_namespace, name, "GatewayReady", "CRDsNotAvailable")
                 assert (found["status"], found["message"].endswith("install Flux")) == ("False", True)
