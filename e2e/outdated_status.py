@@ -9,6 +9,7 @@ from typing import Any
 from e2e import workspaces
 from e2e.cluster import Cluster, ClusterError
 from e2e.waiting import until
+from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 
 POOL, PICKER = "phi-inferencepool", "phi-inferencepool-epp"
 _OF_THE_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields")
@@ -62,8 +63,11 @@ def suspend(cluster: Cluster, namespace: str, *, suspended: bool) -> None:
 
 
 def wait_reason(cluster: Cluster, namespace: str, reason: str) -> None:
-    """Wait until the Gateway's controller gives that reason for whether it has found the Service."""
-    cluster.kubectl(*_until_reason(namespace, reason, workspaces.WAIT_SECONDS))
+    """Wait until the Gateway's controller gives that reason for whether it has found the Service.
+
+    It may have seen the first request for a new status before the Service: then there is a second one, a minute later.
+    """
+    cluster.kubectl(*_until_reason(namespace, reason, workspaces.WAIT_SECONDS + int(SILENT_SECONDS)))
 
 
 def _until_reason(namespace: str, reason: str, seconds: int) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What Istio says of a pool whose endpoint picker's Service was away for a moment, and how it is brought to look again."""
 
 import shlex
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.outdated_status import POOL, picker_away, suspend, wait_reason
 from e2e.waiting import until
+from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 
 REQUEST = "workspace-ctrl/pool-status-requested"
 OF_ROUTES = ("patch", "httproutes")
@@ -41,12 +43,15 @@ def test_a_service_that_is_back_is_found_again_for_two_writes_of_the_route(insta
     with picker_away(installed, plane_namespace):
         workspaces.wait_reason(installed, plane_namespace, "phi", "RouteReady", "InferencePoolRefsUnresolved")
         assert controller.writes(plane_namespace)[OF_ROUTES] == before
+        began = time.monotonic()
     wait_reason(installed, plane_namespace, "ResolvedRefs")
     until(lambda: REQUEST not in annotations_of_route(installed, plane_namespace), "the end of the request")
-    assert controller.writes(plane_namespace)[OF_ROUTES] - before == 2
+    made = controller.writes(plane_namespace)[OF_ROUTES] - before
+    # On a busy machine, Istio may see the first request before the Service; after a minute there is a second one, and no other.
+    assert made == 2 or (made == 3 and time.monotonic() - began >= SILENT_SECONDS)
     suspend(installed, plane_namespace, suspended=False)
     workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
-    assert controller.writes(plane_namespace)[OF_ROUTES] - before == 2
+    assert controller.writes(plane_namespace)[OF_ROUTES] - before == made
 
 
 def test_behind_a_user_s_route_the_message_says_what_is_the_case_and_its_command_helps(
