@@ -53,8 +53,8 @@ def assert_quiet(cluster, namespace, controller):
     _make_plain(cluster, namespace, "first-marker")
     before, began = calls(controller, namespace), time.monotonic()
     _make_plain(cluster, namespace, "second-marker")
-    between = calls(controller, namespace) - before
     allowed = status_writes(1, time.monotonic() - began)
+    between = calls(controller, namespace) - before
     assert between.pop(("patch", "workspaces/status")) <= allowed
     assert between.pop(("patch", "events"), 0) <= allowed
     between.pop(("update", "leases"), None)  # every two seconds, whatever happens

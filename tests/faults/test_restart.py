@@ -21,8 +21,8 @@ def test_a_restart_on_50_ready_workspaces_lists_each_kind_once_and_writes_nothin
         began = time.monotonic()
         # The markers show that the 50 were looked at before them, and are all that was written for.
         aftermath.assert_quiet(installed, plane_namespace, restarted)
-        calls = aftermath.calls(restarted, plane_namespace)
         seconds = time.monotonic() - began
+        calls = aftermath.calls(restarted, plane_namespace)
     assert calls["patch", "workspaces/status"] <= aftermath.status_writes(2, seconds)
     # Whether an earlier process has left routers of Gateways is asked for once; no deletion.
     assert {call: count for call, count in calls.items() if call[0] not in {"get", "patch"}} == {("list", "ocirepositories"): 1}
