@@ -16,6 +16,10 @@ from tests.chart.helm import find, helm, render
 
 UNKNOWN = "inference.preset.name 'phi4' is not known; did you mean phi-4?"
 INVALID = {"inference": {"preset": {"name": "phi4"}}}
+CHARTS_SECONDS = 2
+"""For which the API server waits for an answer by the chart's configuration; with none, it does without."""
+LONGEST_SECONDS = 60
+"""Much longer than what should be waited for: a busy machine stands still for seconds. What it takes is printed."""
 DENIED = 'admission webhook "workspaces.kaito.sh" denied the request: '
 
 
@@ -27,17 +31,28 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def configured(installed, plane_namespace, folder):
+def patience():
+    """Seconds for which the API server waits for an answer, in place of the chart's: a busy machine may need them."""
+    return 30
+
+
+@pytest.fixture
+def configured(installed, plane_namespace, folder, patience):
     """The chart's configuration, for the test's namespace and a port of this machine; yields that port."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
     document = find(render({"scope": {"namespaces": [plane_namespace]}}), "ValidatingWebhookConfiguration")
     document["metadata"]["name"] = plane_namespace
     authority = base64.b64encode((folder / "tls.crt").read_bytes()).decode()
-    document["webhooks"][0]["clientConfig"] = {"url": f"https://127.0.0.1:{port}/workspaces", "caBundle": authority}
-    installed.kubectl("apply", "-f", "-", input=json.dumps(document))
-    yield port
+    (webhook,) = document["webhooks"]
+    assert webhook["timeoutSeconds"] == CHARTS_SECONDS
+    webhook["timeoutSeconds"] = patience
+    # A socket that only holds the port: others who reuse the address can listen on it, and nobody else is given it meanwhile.
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        webhook["clientConfig"] = {"url": f"https://127.0.0.1:{port}/workspaces", "caBundle": authority}
+        installed.kubectl("apply", "-f", "-", input=json.dumps(document))
+        yield port
     installed.kubectl("delete", "validatingwebhookconfiguration", plane_namespace)
 
 
@@ -170,19 +185,24 @@ def test_what_would_harm_the_controller_is_not_stored(installed, plane_namespace
     assert workspaces.items(installed, plane_namespace, "workspaces") == []
 
 
-def test_nobody_waits_for_a_controller_that_is_away(configured, kubectl):
+def apply_unasked(kubectl):
+    """Apply what the webhook would refuse, and print how long it takes."""
     began = time.monotonic()
     assert kubectl("apply", "-f", "-", document=workspaces.workspace("one", **INVALID)) == (0, "")
-    assert time.monotonic() - began < 10
+    seconds = time.monotonic() - began
+    print(f"an apply without an answer of the webhook: {seconds:.2f} s")
+    assert seconds < LONGEST_SECONDS
 
 
+@pytest.mark.parametrize("patience", [CHARTS_SECONDS])
+def test_nobody_waits_for_a_controller_that_is_away(configured, kubectl):
+    apply_unasked(kubectl)
+
+
+@pytest.mark.parametrize("patience", [CHARTS_SECONDS])
 def test_nobody_waits_long_for_a_controller_that_hangs(configured, kubectl):
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", configured))
-        silent.listen()
-        began = time.monotonic()
-        assert kubectl("apply", "-f", "-", document=workspaces.workspace("one", **INVALID)) == (0, "")
-        assert time.monotonic() - began < 10  # two of them by the timeout
+    with socket.create_server(("127.0.0.1", configured)):  # it never accepts; each of two calls takes the chart's seconds
+        apply_unasked(kubectl)
 
 
 def rendered(installed, namespace):
