@@ -5,12 +5,13 @@ from collections import Counter
 
 import pytest
 
-from e2e import policies, workspaces
+from e2e import flux, policies, workspaces
 from e2e.cluster.builder import output_of
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.errors import ClusterError
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
+from e2e.waiting import until
 
 VERSIONS = ("v1.0.1", "v1.1.0", "v1.2.1", "v1.3.1", "v1.4.0", "v1.5.0")
 RELEASE = "phi-inferencepool"
@@ -137,8 +138,15 @@ def test_a_chart_is_changed_in_place_and_new_values_never_meet_the_old_one(insta
         before = uids()
         apply(installed, plane_namespace, chart={"version": new}, endpointPicker={"replicas": 2}, **behind)
         installed.kubectl(
-            "wait", f"helmrelease/{RELEASE}", "-n", plane_namespace, "--for=jsonpath={.spec.values.inferenceExtension.replicas}=2"
+            "wait",
+            f"helmrelease/{RELEASE}",
+            "-n",
+            plane_namespace,
+            "--for=jsonpath={.spec.values.inferenceExtension.replicas}=2",
+            "--timeout=60s",
         )
+        # Our status may still be that of before the release was changed.
+        flux.wait_done(installed, plane_namespace, "helmrelease", RELEASE)
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
     assert uids() == before  # in place
     kept = revisions(installed, plane_namespace)
@@ -257,6 +265,10 @@ def test_flux_installs_with_the_service_account_and_says_what_it_lacks(installed
             {"apiVersion": group, "kind": "Role", "metadata": metadata, "rules": rules},
             {"apiVersion": group, "kind": "RoleBinding", "metadata": metadata, "roleRef": role, "subjects": [subject]},
         )
+        # The API server learns of rights as every watcher does; an attempt of Flux before that would be the last one for a minute.
+        account = f"--as=system:serviceaccount:{plane_namespace}:tenant"
+        can = ("auth", "can-i", "create", "inferencepools.inference.networking.k8s.io", "-n", plane_namespace, account)
+        until(lambda: installed.kubectl(*can, check=False).strip() == "yes", "the rights of the ServiceAccount")
         installed.kubectl(
             "annotate", "helmrelease", RELEASE, "-n", plane_namespace, "reconcile.fluxcd.io/requestedAt=2026-01-01T00:00:00Z"
         )
@@ -353,6 +365,9 @@ def test_long_and_equal_names_share_no_object(installed, plane_namespace, second
             apply(installed, namespace, name, **behind)
         for namespace, name in places:
             workspaces.wait_ready(installed, namespace, name, "GatewayReady")
+        for namespace in (plane_namespace, second_namespace):
+            for release in workspaces.items(installed, namespace, "helmrelease"):  # the inventory may be written last
+                flux.wait_done(installed, namespace, "helmrelease", release["metadata"]["name"])
         inventories = [
             [entry["id"] for entry in release["status"]["inventory"]["entries"]]
             for namespace in (plane_namespace, second_namespace)

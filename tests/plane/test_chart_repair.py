@@ -29,6 +29,8 @@ def ready(installed, plane_namespace, gateway):
             installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace))
         )
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        # After an installation Flux looks for drift: what is missing then it brings back unasked, or overlooks.
+        settle(installed, plane_namespace)
         yield controller
 
 
