@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 from tests.faults import proxy as faults
 from workspace_ctrl.cli.main import main
 
@@ -21,7 +22,7 @@ def ready(installed, plane_namespace, gateway):
     """A Workspace that was ready, and whose controller runs no more."""
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)))
     with ControllerProcess(installed):
-        workspaces.wait_ready(installed, plane_namespace, "phi")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
 
 
 def broken(result):
@@ -100,11 +101,15 @@ def test_explain_without_rights_is_a_sentence(installed, plane_namespace, ready,
 
 
 def test_events_and_logs(installed, plane_namespace, ready, run):
-    events = run("events", "phi")
-    rows = [line.split() for line in events.stdout.splitlines()]
+    rows = []
+
+    def names_the_release():
+        """Say whether Flux has written its event, which follows its status."""
+        rows[:] = [line.split() for line in run("events", "phi").stdout.splitlines()]
+        return "HelmRelease/phi-inferencepool" in {word for row in rows for word in row if "/" in word}
+
+    until(names_the_release, "an event on the HelmRelease")
     assert rows[0] == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
-    subjects = {word for row in rows for word in row if "/" in word}
-    assert "HelmRelease/phi-inferencepool" in subjects
     document = json.loads(run("events", "phi", "-o", "json").stdout)
     assert {event["involvedObject"]["name"] for event in document["items"]} >= {"phi-inferencepool"}
     nothing = run("logs", "phi", "-c", "nothing")
