@@ -201,9 +201,9 @@ def statuses(cluster: Cluster, namespace: str, plural: str, type_: str) -> Abstr
     return followed(cluster, namespace, plural, f'{{.status.conditions[?(@.type=="{type_}")].status}}')
 
 
-def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
+def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str, seconds: int = WAIT_SECONDS) -> None:
     """Wait until an object is gone."""
-    cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, "--for=delete", f"--timeout={WAIT_SECONDS}s")
+    cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, "--for=delete", f"--timeout={seconds}s")
 
 
 def install_crd(cluster: Cluster) -> None:

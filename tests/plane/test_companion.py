@@ -20,6 +20,7 @@ OPTIONS = "workspace-ctrl/gateway"
 STATUS = "workspace-ctrl/status"
 FINALIZER = "workspace-ctrl/gateway"
 SETS = "inferencesets.kaito.sh"
+COLLECTED_SECONDS = 180
 KINDS = ("httproute", "helmrelease", "ocirepository", "inferencepool")
 
 
@@ -60,6 +61,15 @@ def told(cluster, namespace, name):
     """Our status in the annotation."""
     annotations = workspaces.get(cluster, namespace, "workspace", name)["metadata"]["annotations"]
     return json.loads(annotations[STATUS]) if STATUS in annotations else {}
+
+
+def wait_types(cluster, namespace, name, *types):
+    """Wait until the status has conditions of these types and no others; it is written after the annotation."""
+
+    def found():
+        return {entry["type"] for entry in workspaces.get(cluster, namespace, "workspace", name)["status"]["conditions"]}
+
+    until(lambda: found() == set(types), f"the conditions of {name} to be {types}")
 
 
 def pool_selector(cluster, namespace, name):
@@ -105,9 +115,10 @@ def test_a_workspace_can_be_deleted_while_the_controller_is_away(installed, plan
     workspaces.apply(installed, plane_namespace, kaito.stateful_set(live))
     with ControllerProcess(installed, "--mode=companion"):
         workspaces.wait_ready(installed, plane_namespace, "phi")
-    installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=20s", actor="user")
+    installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
     for kind, name in gateway_side("phi"):
-        workspaces.wait_gone(installed, plane_namespace, kind, name)
+        # The garbage collector deletes them, which may take more than a minute after changes of CRDs.
+        workspaces.wait_gone(installed, plane_namespace, kind, name, COLLECTED_SECONDS)
 
 
 @pytest.mark.timeout(240)
@@ -134,8 +145,8 @@ def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plan
         for name in names:
             document = workspaces.get(installed, plane_namespace, "workspace", name)
             assert document["metadata"].get("finalizers") is None
-            types = {entry["type"] for entry in document["status"]["conditions"]}
-            assert types == {"GatewayReady", "ResourceReady", "NodesReady", "InferenceReady", "WorkspaceSucceeded"}
+            kaitos = ("ResourceReady", "NodesReady", "InferenceReady", "WorkspaceSucceeded")
+            wait_types(installed, plane_namespace, name, "GatewayReady", *kaitos)
             assert pool_selector(installed, plane_namespace, name) == {kaito.LABEL: name}
         installed.kubectl("delete", "deployment", *names, "-n", plane_namespace, actor="user")
         for name in names:
@@ -226,4 +237,4 @@ def test_inference_sets_are_read_and_written_in_whatever_version_kaito_serves(
     assert not [line for line in controller.log if "Traceback" in line or "ERROR" in line]
     # How soon the garbage collector knows the owner's new version is its own matter: after changes of CRDs it took more than a minute.
     assert owners(installed, plane_namespace, "phi") == {"kaito.sh/v1beta1"}
-    installed.kubectl("delete", f"{new}/phi", "-n", plane_namespace, "--timeout=20s", actor="user")
+    installed.kubectl("delete", f"{new}/phi", "-n", plane_namespace, "--timeout=60s", actor="user")
