@@ -12,6 +12,7 @@ import pytest
 from e2e import policies, workspaces
 from e2e.controller import ACTOR
 from e2e.release import NAMESPACE
+from e2e.waiting import until
 
 LABEL = "workspace-ctrl/workspace"
 FLUX = {"OCIRepository": "source.toolkit.fluxcd.io/v1", "HelmRelease": "helm.toolkit.fluxcd.io/v2"}
@@ -160,7 +161,8 @@ def attacker(installed):
     namespace = f"attacked-{secrets.token_hex(4)}"
     installed.kubectl("create", "namespace", namespace)
     workspaces.apply(installed, namespace, workspaces.workspace("phi"), workspaces.inference_set("copies"), *THEIRS)
-    # Flux's finalizer comes a moment later, and would be taken for what an attempt has changed.
+    # What others make a moment later would be taken for what an attempt has changed: the cluster's authority, and Flux's finalizer.
+    installed.kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", namespace, "--timeout=60s")
     finalizer = "--for=jsonpath={.metadata.finalizers[0]}=finalizers.fluxcd.io"
     installed.kubectl("wait", "ocirepository/theirs", "-n", namespace, finalizer, "--timeout=60s")
     yield Attacker(installed, namespace)
@@ -260,13 +262,22 @@ def test_flux_never_works_with_its_own_rights_where_the_installation_names_an_ac
 
 def test_a_namespace_of_the_level_privileged_may_have_what_leaves_a_container(attacker):
     level = "pod-security.kubernetes.io/enforce"
+
+    def is_known():
+        """Say whether the API server, whose policies hear of labels as every watcher does, lets pods have the network of the node."""
+        return attacker.kubectl(
+            "create", "--dry-run=server", "-f", "-", document=attacker.deployment({"hostNetwork": True})
+        ).startswith("ok ")
+
     attacker.cluster.kubectl("label", "namespace", attacker.namespace, f"{level}=privileged")
     try:
+        until(is_known, "the label to be known")
         for pod in ({"hostNetwork": True}, *(each.values[0] for each in NODES)):
             answer = attacker.kubectl("create", "--dry-run=server", "-f", "-", document=attacker.deployment(pod))
             assert answer.startswith("ok "), answer
     finally:
         attacker.cluster.kubectl("label", "namespace", attacker.namespace, f"{level}-")
+        until(lambda: not is_known(), "the end of the label to be known")
 
 
 @pytest.fixture
