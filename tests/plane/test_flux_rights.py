@@ -10,6 +10,8 @@ from e2e.waiting import until
 from tests.chart.helm import GATE, render
 
 EDITOR = "editor"
+LAST = "limitranges"
+"""What editors may not create, but for the role that is made last."""
 HELM_RELEASES = "helmreleases.helm.toolkit.fluxcd.io"
 ROUTES = "httproutes.gateway.networking.k8s.io"
 
@@ -24,18 +26,31 @@ def editor(installed, plane_namespace):
         for role in roles:
             role["metadata"]["name"] = f"{plane_namespace}-{role['metadata']['name']}"
             made.append(role["metadata"]["name"])
+        roles.append(last_role(f"{plane_namespace}-last"))
+        made.append(f"{plane_namespace}-last")
         installed.kubectl("apply", "-f", "-", input="\n---\n".join(map(json.dumps, roles)))
-
-        def can(resource):
-            who = (f"--as={EDITOR}", "-n", plane_namespace)
-            return installed.kubectl("auth", "can-i", "create", resource, *who, check=False).strip() == "yes"
-
-        until(lambda: can("workspaces.kaito.sh"), "the roles to be aggregated")
+        # Roles are aggregated one after the other: when the last one is, the others are.
+        until(lambda: can(LAST), "the roles to be aggregated")
+        assert can("workspaces.kaito.sh")
         return can(resource)
+
+    def can(resource):
+        who = (f"--as={EDITOR}", "-n", plane_namespace)
+        return installed.kubectl("auth", "can-i", "create", resource, *who, check=False).strip() == "yes"
 
     installed.kubectl("create", "rolebinding", EDITOR, "--clusterrole=edit", f"--user={EDITOR}", "-n", plane_namespace)
     yield may_create
+    # The last one goes last, and when an editor has lost its right, those of the others are gone, too.
     installed.kubectl("delete", "clusterroles", *dict.fromkeys(made))
+    until(lambda: not can(LAST), "the rights to be gone, which the next test would find")
+
+
+def last_role(name):
+    """Return a role that gives editors a right of which no other one tells."""
+    labels = {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}
+    rules = [{"apiGroups": [""], "resources": [LAST], "verbs": ["create"]}]
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules}
 
 
 def is_aggregated(role):
