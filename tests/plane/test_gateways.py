@@ -85,6 +85,7 @@ def test_the_older_of_two_has_the_model_s_name_and_the_younger_gets_it_when_the_
         found = workspaces.wait_reason(cluster, namespace, "b-younger", "GatewayReady", "ModelNameConflict")
         assert f"are already routed to Workspace {namespace}/a-older" in found["message"]
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-older")
+        cluster.kubectl("wait", "httproute/b-younger", "-n", namespace, "--for=create", "--timeout=60s")
         assert headers_of(cluster, namespace, "b-younger") == []
     with ControllerProcess(cluster) as restarted:
         # A Workspace made now shows that the others were looked at before it.
@@ -134,14 +135,19 @@ def test_of_two_shards_workspaces_made_at_once_one_has_the_model_s_name_and_both
 
     with ControllerProcess(cluster, "--shard-selector", "shard=b"), ControllerProcess(cluster, "--shard-selector", "shard=a"):
         workspaces.apply(cluster, namespace, *both)
-        until(lambda: sorted(reasons().values()) == ["GatewayConfigured", "ModelNameConflict"], "one that has it")
-        routes = workspaces.items(cluster, namespace, "httproute")
-        oldest = min(routes, key=lambda route: (route["metadata"]["creationTimestamp"], route["metadata"]["name"]))
-        winner = oldest["metadata"]["name"]
-        assert reasons()[winner] == "GatewayConfigured"
-        assert {name: headers_of(cluster, namespace, name) != [] for name in reasons()} == {
-            name: name == winner for name in ("of-a", "of-b")
-        }
+
+        def they_agree():
+            """Say whether the oldest route has the name by both statuses and both routes; which is the oldest, each learns later."""
+            routes = workspaces.items(cluster, namespace, "httproute")
+            if {route["metadata"]["name"] for route in routes} != {"of-a", "of-b"}:
+                return False
+            oldest = min(routes, key=lambda route: (route["metadata"]["creationTimestamp"], route["metadata"]["name"]))
+            winner = oldest["metadata"]["name"]
+            said = {name: "GatewayConfigured" if name == winner else "ModelNameConflict" for name in ("of-a", "of-b")}
+            has_name = {name: headers_of(cluster, namespace, name) != [] for name in said}
+            return reasons() == said and has_name == {name: name == winner for name in said}
+
+        until(they_agree, "one that has it")
 
 
 def test_a_route_of_the_user_is_checked_and_never_written(installed, plane_namespace, gateway):

@@ -62,12 +62,15 @@ def test_the_load_balancer_checks_the_model_server_and_has_the_timeout_that_no_r
         assert spec["default"]["config"] == {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health", "port": 5000}}
         assert spec["default"]["checkIntervalSec"] == 2  # the chart's own
         assert spec["targetRef"]["name"] == release
+        installed.kubectl("wait", f"gcpbackendpolicy/{release}", "-n", plane_namespace, "--for=create", "--timeout=60s")
         limit = workspaces.get(installed, plane_namespace, "gcpbackendpolicy", release)["spec"]["default"]
         assert limit["timeoutSec"] == 600
         assert limit["logging"] == {"enabled": True}  # the chart's own
         installed.kubectl("wait", "httproute/phi", "-n", plane_namespace, "--for=create", "--timeout=60s")
         rules = workspaces.get(installed, plane_namespace, "httproute", "phi")["spec"]["rules"]
         assert all("timeouts" not in rule for rule in rules)
+        # Helm makes it after the policies.
+        installed.kubectl("wait", f"inferencepool/{release}", "-n", plane_namespace, "--for=create", "--timeout=60s")
         pool = installed.kubectl("get", "inferencepool", release, "-n", plane_namespace, "-o", "json", "--show-managed-fields")
         fields = [entry for entry in json.loads(pool)["metadata"]["managedFields"] if entry["manager"] == "helm-controller"]
         assert fields
