@@ -58,11 +58,13 @@ def test_the_route_follows_its_members_costs_one_write_a_change_and_goes_with_th
             workspaces.wait_ready(installed, plane_namespace, name, "GroupReady")
             workspaces.wait_ready(installed, plane_namespace, name, "Ready")
         wait_shared(installed, plane_namespace, "v1=90,v2=10", "v1", "v2")
-        members = workspaces.get(installed, plane_namespace, "workspace", "v2")["status"]["gateway"]["group"]["members"]
-        assert [(entry["name"], entry["weight"], entry["current"], entry["ready"]) for entry in members] == [
-            ("v1", 90, 90, True),
-            ("v2", 10, 10, True),
-        ]
+
+        def members():
+            found = workspaces.get(installed, plane_namespace, "workspace", "v2")["status"]["gateway"]["group"]["members"]
+            return [(entry["name"], entry["weight"], entry["current"], entry["ready"]) for entry in found]
+
+        # News of another member are progress, which is written some seconds later.
+        until(lambda: members() == [("v1", 90, 90, True), ("v2", 10, 10, True)], "both members to be ready by the status of one")
 
         before = controller.writes(plane_namespace)
         patch(installed, plane_namespace, "v2", {"weight": 50})
