@@ -207,6 +207,7 @@ def test_inference_sets_are_read_and_written_in_whatever_version_kaito_serves(
         workspaces.wait_ready(installed, plane_namespace, "phi", kind=old)
         assert owners(installed, plane_namespace, "phi") == {"kaito.sh/v1alpha1"}
         before = uids(installed, plane_namespace, *gateway_side("phi"))
+        until(lambda: "phi" in run("events", "phi").output, "an event, which follows the status")
         for command in (("status", "phi"), ("explain", "is/phi"), ("events", "phi"), ("status",)):
             found = run(*command)
             assert (found.exit_code, "phi" in found.output) == (0, True), (command, found.output)
