@@ -134,7 +134,7 @@ def check_shares(cluster, url):
 
     Each is sent to one of them by chance, which misses that once in 350 times; so if it is missed, it must hold for twice as many.
     """
-    shares = Counter()
+    shares: Counter[str] = Counter()
     for _ in range(2):
         with Answers(cluster, url, FAST, REQUESTS) as divided:
             until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
