@@ -55,8 +55,7 @@ async def test_lists_have_the_shape_of_the_real_ones(real, watched):
     path = urlsplit(recording.path_of(watched))
     expected = recording.answer_of(real, watched)
     recorded = {item["metadata"]["name"] for item in recording.load()[watched.name]["items"]}
-    for of_longer_lists in ("continue", "remainingItemCount"):  # other tests may have left more namespaces than a page has
-        expected["metadata"].pop(of_longer_lists, None)
+    expected["metadata"].pop("remainingItemCount", None)  # other tests may have left more namespaces than a page has
     expected["items"] = [item for item in expected["items"] if belongs(item, recorded)]
     async with served(ApiServer(COUNT)) as address:
         status, text = await ask(address, f"{path.path}?{path.query}")
