@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from e2e import workspaces
-from e2e.cluster import Cluster, ClusterError
+from e2e.cluster import Cluster
 from e2e.waiting import until
 from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 
@@ -35,11 +35,7 @@ def picker_away(cluster: Cluster, namespace: str) -> Iterator[None]:
             # It may look before it hears that the Service is gone, as it watches both, and does not look again by itself.
             look = f"looked-at={next(looks)}"
             cluster.kubectl("annotate", "inferencepool", POOL, "-n", namespace, look, "--overwrite", actor="user")
-            try:
-                cluster.kubectl(*_until_reason(namespace, "InvalidExtensionRef", _LOOK_SECONDS))
-            except ClusterError:
-                return False
-            return True
+            return cluster.kubectl_result(*_until_reason(namespace, "InvalidExtensionRef", _LOOK_SECONDS)).returncode == 0
 
         until(is_missed, "the pool's status to miss the Service")
         yield

@@ -67,9 +67,12 @@ def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
     cluster.kubectl("create", "clusterrole", team, "--verb=get", "--resource=workspaces.kaito.sh")  # kubectl reads before it writes
     cluster.kubectl("create", "clusterrolebinding", team, f"--clusterrole={team}", f"--user={account}")
     command = (f"--as={account}", "patch", "workspace", "phi", "--type=merge", f"--patch={patch}")
+
+    def may_read(namespace):
+        return not cluster.kubectl_result(f"--as={account}", "get", "workspace", "phi", "-n", namespace).returncode
+
     for namespace in (team, f"{team}-n"):  # the API server learns of the role and its binding as every watcher does
-        may_read = partial(cluster.kubectl_result, f"--as={account}", "get", "workspace", "phi", "-n", namespace)
-        until(lambda: not may_read().returncode, "the right to read to be in force")  # noqa: B023
+        until(partial(may_read, namespace), "the right to read to be in force")
     tried = {namespace: cluster.kubectl_result(*command, "-n", namespace) for namespace in (team, f"{team}-n")}
     cluster.kubectl("delete", "clusterrole,clusterrolebinding", team)
     assert "only in the namespaces of its scope" in tried[team].stderr

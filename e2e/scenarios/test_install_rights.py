@@ -149,8 +149,10 @@ def test_every_right_is_used_and_none_is_missing(first_release, team, behind):
     exercise(first_release, team, behind)
     assert first_release.forbidden() == {}
 
+    rights = granted(GATE)
+
     def unused():
-        return granted(GATE) - used(first_release.events())
+        return rights - used(first_release.events())
 
     with suppress(AssertionError):  # the next line says which
         until(lambda: unused() == set(UNSEEN), "the ends of all watches in the audit log, which come a moment after the pod's")

@@ -40,24 +40,19 @@ READ_AS_INTEGERS = {
 @pytest.fixture
 def server(installed, connection, plane_namespace):
     """Return how the API server answers dry-run creations: an empty text, or why it refuses."""
+    # The API server gives a request a minute, also where thousands of others have its attention.
+    at_once = asyncio.Semaphore(32)
 
     async def answer(document, name=NAME, version="v1beta1", kind="Workspace"):
         url = f"{connection.server}/apis/kaito.sh/{version}/namespaces/{plane_namespace}/{kind.lower()}s"
         body = {"apiVersion": f"kaito.sh/{version}", "kind": kind, "metadata": {"name": name}, **document}
-        async with connection.session.post(url, params={"dryRun": "All"}, json=body) as response:
+        async with at_once, connection.session.post(url, params={"dryRun": "All"}, json=body) as response:
             found = await response.json()
             assert response.status in {201, 400, 422}, found
             return "" if response.ok else found["message"]
 
-    # The API server gives a request a minute, also where thousands of others have its attention.
-    at_once = asyncio.Semaphore(32)
-
-    async def answer_in_turn(document, version):
-        async with at_once:
-            return await answer(document, version=version)
-
     async def query_results(documents):
-        return await asyncio.gather(*(answer_in_turn(document, VERSIONS[n % 2]) for n, document in enumerate(documents)))
+        return await asyncio.gather(*(answer(document, version=VERSIONS[n % 2]) for n, document in enumerate(documents)))
 
     answer.all = query_results
     return answer

@@ -4,8 +4,8 @@ import time
 from collections import Counter
 
 from e2e import workspaces
+from e2e.controller import PROGRESS_SECONDS
 from workspace_ctrl.api.labels import OWNER_LABEL
-from workspace_ctrl.settings.process import Settings
 
 KINDS = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding"
 READY_SECONDS = 400
@@ -63,7 +63,7 @@ def assert_quiet(cluster, namespace, controller):
 
 def status_writes(count, seconds):
     """How many statuses may tell of some Workspaces in so many seconds: mere progress is told again and again on a slow machine."""
-    return count * (STATUS_WRITES + seconds / Settings().progress_interval)
+    return count * (STATUS_WRITES + seconds / PROGRESS_SECONDS)
 
 
 def calls(controller, namespace):

@@ -118,6 +118,12 @@ def test_a_version_with_build_metadata_is_installed_by_its_tag(installed, plane_
             assert chart["version"] == "v1.5.0_team.2"
 
 
+def wait_two_replicas(cluster, namespace):
+    """Wait until the release asks for two endpoint pickers."""
+    replicas = "--for=jsonpath={.spec.values.inferenceExtension.replicas}=2"
+    cluster.kubectl("wait", f"helmrelease/{RELEASE}", "-n", namespace, replicas, "--timeout=60s")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [("v1.4.0", "v1.5.0", "modelServerProtocol"), ("v1.5.0", "v1.4.0", "targetPortNumber")],
@@ -137,14 +143,7 @@ def test_a_chart_is_changed_in_place_and_new_values_never_meet_the_old_one(insta
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
         before = uids()
         apply(installed, plane_namespace, chart={"version": new}, endpointPicker={"replicas": 2}, **behind)
-        installed.kubectl(
-            "wait",
-            f"helmrelease/{RELEASE}",
-            "-n",
-            plane_namespace,
-            "--for=jsonpath={.spec.values.inferenceExtension.replicas}=2",
-            "--timeout=60s",
-        )
+        wait_two_replicas(installed, plane_namespace)
         # Our status may still be that of before the release was changed.
         flux.wait_done(installed, plane_namespace, "helmrelease", RELEASE)
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
@@ -176,14 +175,7 @@ def test_new_values_are_not_written_before_the_new_chart_is_fetched(installed, p
             assert (values["inferenceExtension"]["replicas"], "modelServerProtocol" in values["inferencePool"]) == (1, False)
         finally:
             installed.start_program("source-controller")
-        installed.kubectl(
-            "wait",
-            f"helmrelease/{RELEASE}",
-            "-n",
-            plane_namespace,
-            "--for=jsonpath={.spec.values.inferenceExtension.replicas}=2",
-            "--timeout=60s",
-        )
+        wait_two_replicas(installed, plane_namespace)
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
 
 

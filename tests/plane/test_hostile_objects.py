@@ -6,9 +6,8 @@ import time
 import pytest
 
 from e2e import workspaces
-from e2e.controller import ControllerProcess
+from e2e.controller import PROGRESS_SECONDS, ControllerProcess
 from e2e.waiting import until
-from tests.plane.test_lifecycle import PROGRESS_SECONDS
 
 TEMPLATE = {"spec": {"containers": [{"name": "server", "image": "example/server:1"}]}}
 LABELS = {"kaito.sh/workspace": "good-0"}

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from e2e import workspaces
-from e2e.controller import ControllerProcess
+from e2e.controller import PROGRESS_SECONDS, ControllerProcess
 from e2e.waiting import until
-from tests.plane.test_lifecycle import CALL_BUDGET, EVERY_KIND, PROGRESS_SECONDS
+from tests.plane.test_lifecycle import CALL_BUDGET, EVERY_KIND
 from workspace_ctrl.api.labels import COPY_LABEL
 
 KIND = "inferenceset"

@@ -8,16 +8,14 @@ from itertools import pairwise
 import pytest
 
 from e2e import workspaces
-from e2e.controller import ControllerProcess
+from e2e.controller import PROGRESS_SECONDS, ControllerProcess
 from e2e.waiting import until
+from tests.faults import aftermath
 from workspace_ctrl.cache.watches import WATCHED
-from workspace_ctrl.settings.process import Settings
 
 CALL_BUDGET = 9
 """Finalizer, dry-run, workload, Service, OCIRepository, HelmRelease, HTTPRoute and two status writes."""
 COUNT = 5
-PROGRESS_SECONDS = Settings().progress_interval
-"""Mere progress is told this often, so on a slow machine there are more status writes."""
 VERSION = "{.status.observedGeneration} {.status.conditions[*].type} {.status.conditions[*].status}"
 """Generation and conditions of a status; kubectl ends a watch at the second object where a template has a range."""
 EVERY_KIND = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding"
@@ -53,8 +51,7 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
         workspaces.apply(installed, plane_namespace, workspaces.workspace("later", gateway={"enabled": False}))
         workspaces.wait_ready(installed, plane_namespace, "later", "Ready")
         seconds = time.monotonic() - began
-        # Not those of other namespaces: an earlier test's Workspaces may still be going away.
-        calls = restarted.calls(plane_namespace) + restarted.calls("")
+        calls = aftermath.calls(restarted, plane_namespace)
         writes = restarted.writes(plane_namespace)
     one_workload = {("patch", "deployments/dry-run"): 1, ("patch", "deployments"): 1, ("patch", "services"): 1}
     assert writes.pop(("patch", "workspaces/status")) <= 3 + seconds / PROGRESS_SECONDS

@@ -12,10 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import workspaces
 from e2e.cluster.settings import free_port
-from e2e.controller import ControllerProcess
+from e2e.controller import PROGRESS_SECONDS, ControllerProcess
 from e2e.waiting import until
 from tests.certificates import make_certificate
-from workspace_ctrl.settings.process import Settings
 
 PREFIX = "workspace_ctrl_"
 PASS_COUNT = 5
@@ -66,7 +65,7 @@ def test_the_number_of_passes_from_create_to_ready_is_bounded(installed, plane_n
     with capsys.disabled():
         print(f"\n  passes per Workspace from create to ready: {passes / PASS_COUNT:.1f}, in {seconds:.1f} s")
     # Mere progress is looked at this often, so on a slow machine there are more passes.
-    assert passes <= (PASS_LIMIT + seconds / Settings().progress_interval) * PASS_COUNT
+    assert passes <= (PASS_LIMIT + seconds / PROGRESS_SECONDS) * PASS_COUNT
 
 
 def test_metrics_follow_a_workspace(installed, plane_namespace, gateway, port):

@@ -3,13 +3,13 @@
 import asyncio
 import gzip
 import json
-import socket
 from ipaddress import ip_network
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from e2e.cluster.settings import free_port
 from tests.unit.busy_threads import busy_threads
 from tests.unit.http_server import listening
 from workspace_ctrl.load.load_reader import LoadReader, LoadUnknownError
@@ -17,12 +17,6 @@ from workspace_ctrl.process.load_server import serve_loads
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 PAGE = 'inference_extension_flow_control_queue_size{model_name="m"} 7\n'
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Picker:

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import socket
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -11,17 +10,12 @@ import pytest
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, NotFoundError
 from yarl import URL
 
+from e2e.cluster.settings import free_port
 from tests.unit.model_index.served import PRIVATE, SHARED, from_gateway, known_index, routes, workspace
 from workspace_ctrl.model_index.listing import listing
 from workspace_ctrl.process.model_index_server import serve_model_index
 
 CHAT = {"model": "gpt-4", "messages": [{"role": "user", "content": "a secret of the client"}]}
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @asynccontextmanager

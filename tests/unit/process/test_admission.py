@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
+from e2e.cluster.settings import free_port
 from tests.certificates import make_certificate
 from tests.unit.factories import NAME, quickstart
 from tests.unit.process.test_kopf_process import KUBECONFIG, NOTHING_HUNG
@@ -66,12 +67,6 @@ def serve(tmp_path, folder):
     yield lambda work, port=None, plan=DEFAULTS: asyncio.run(beside(work, port or free_port(), plan))
     for number, handler in handlers.items():
         signal.signal(number, handler)
-
-
-def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 def review(operation, new=None, old=None, **more):

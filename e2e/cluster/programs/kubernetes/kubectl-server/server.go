@@ -50,7 +50,7 @@ func (s *server) offerNow(client *discovery.DiscoveryClient) *offer {
 		if kept != nil {
 			tag = kept.tag
 		}
-		now, changed := tagNow(client.RESTClient(), "/apis", discovery.AcceptV2, tag)
+		now, changed := tagNow(client.RESTClient(), tag)
 		if kept != nil && !changed {
 			return kept
 		}
@@ -79,13 +79,13 @@ func newOffer(tag string, client discovery.DiscoveryInterface) *offer {
 	})}
 }
 
-// tagNow asks for the ETag of what is at a path, and says whether it is another one; who gets no content is told nothing new.
-func tagNow(client rest.Interface, path, accept, tag string) (now string, changed bool) {
-	asking, err := http.NewRequest(http.MethodGet, client.Get().AbsPath(path).URL().String(), nil)
+// tagNow asks for the ETag of the list of kinds, and says whether it is another one; who gets no content is told nothing new.
+func tagNow(client rest.Interface, tag string) (now string, changed bool) {
+	asking, err := http.NewRequest(http.MethodGet, client.Get().AbsPath("/apis").URL().String(), nil)
 	if err != nil {
 		return "", false
 	}
-	asking.Header.Set("Accept", accept)
+	asking.Header.Set("Accept", discovery.AcceptV2)
 	if tag != "" {
 		asking.Header.Set("If-None-Match", tag)
 	}
