@@ -1,6 +1,7 @@
 """What helpers of tests take back where a test, or what they wait for, fails."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -20,8 +21,8 @@ class Recorder:
         self.commands.append(arguments)
         return json.dumps({"metadata": {"name": "picker"}, "spec": {}})
 
-    def kubectl_result(self, *_, **__):
-        raise TimeoutError
+    def kubectl_result(self, *arguments, **_):
+        return subprocess.CompletedProcess(arguments, returncode=0, stdout="", stderr="")
 
     def verbs(self):
         return [command[0] for command in self.commands]
@@ -30,10 +31,17 @@ class Recorder:
         return [command[-1] for command in self.commands if command[0] == "patch"]
 
 
+class Unanswered(Recorder):
+    """The same, where waiting takes too long."""
+
+    def kubectl_result(self, *_, **__):
+        raise TimeoutError
+
+
 def test_a_release_is_resumed_if_the_test_fails_while_the_picker_is_away():
     cluster = Recorder()
-    with pytest.raises(TimeoutError), picker_away(cluster, "x"):
-        raise TimeoutError
+    with pytest.raises(KeyError), picker_away(cluster, "x"):
+        raise KeyError
     assert cluster.suspensions() == [SUSPEND, RESUME]
     assert "create" not in cluster.verbs()
 
@@ -46,8 +54,16 @@ def test_a_release_stays_suspended_after_the_picker_is_back():
     assert cluster.suspensions() == [SUSPEND]
 
 
+def test_a_release_is_resumed_if_the_picker_is_not_missed():
+    cluster = Unanswered()
+    with pytest.raises(TimeoutError), picker_away(cluster, "x"):
+        pytest.fail("the block has begun")
+    assert cluster.suspensions() == [SUSPEND, RESUME]
+    assert "create" not in cluster.verbs()
+
+
 def test_the_policy_that_comes_last_is_deleted_if_waiting_for_it_fails():
-    cluster = Recorder()
+    cluster = Unanswered()
     with pytest.raises(TimeoutError):
         policies._wait_enforced(cluster)
     assert cluster.verbs() == ["create", "delete"]
