@@ -5,11 +5,13 @@ a change before that. So the log has each write twice, when it is received and w
 of those that have begun: what was seen had begun before, and is counted.
 """
 
-import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
+
+import orjson
 
 from e2e.cluster import identity
 
@@ -43,37 +45,49 @@ def audit_policy() -> dict[str, object]:
     }
 
 
-def finished_calls(path: Path, word: str, since: int) -> list[dict[str, Any]]:
-    """Return the events of finished calls, in whose line of JSON a word is, from the place `since` of the log on, oldest first.
+class AuditLog:
+    """The audit log of a cluster."""
 
-    Writes that have begun are waited for; not for long, as those of an API server that was killed never end.
-    """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lost: set[str] = set()
+        """Writes that have begun, and whose end was waited for in vain: it will not come any more."""
+
+    def finished_calls(self, word: str, since: int) -> list[dict[str, Any]]:
+        """Return the events of finished calls, in whose line of JSON a word is, from the place `since` of the log on, oldest first.
+
+        Writes that have begun are waited for; not for long, as those of an API server that was killed never end.
+        """
+        if not self._path.exists():
+            return []
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         found: list[dict[str, Any]] = []
         begun: set[str] = set()
-        for event in _events(path, word.encode(), since):
-            match event["stage"]:
-                case "RequestReceived" if event.get("objectRef", {}).get("subresource") not in _STREAMS:
-                    begun.add(event["auditID"])
-                case "ResponseComplete":
-                    begun.discard(event["auditID"])
-                    found.append(event)
-                case "Panic":
-                    begun.discard(event["auditID"])
-        if not begun or time.monotonic() > deadline:
-            return found
-        time.sleep(_PAUSE_SECONDS)
+        with self._path.open("rb") as log:
+            if since:  # a line that was being written then is not ours
+                log.seek(since - 1)
+                log.readline()
+            while True:
+                for event in _events(log, word.encode()):
+                    match event["stage"]:
+                        case "RequestReceived" if event.get("objectRef", {}).get("subresource") not in _STREAMS:
+                            begun.add(event["auditID"])
+                        case "ResponseComplete":
+                            begun.discard(event["auditID"])
+                            found.append(event)
+                        case "Panic":
+                            begun.discard(event["auditID"])
+                if begun <= self._lost:
+                    return found
+                if time.monotonic() > deadline:
+                    self._lost |= begun
+                    return found
+                time.sleep(_PAUSE_SECONDS)
 
 
-def _events(path: Path, word: bytes, since: int) -> Iterator[dict[str, Any]]:
-    """Yield the events in whose line a word is: a long log is mostly of others and of earlier times, and reading JSON takes time."""
-    if not path.exists():
-        return
-    with path.open("rb") as log:
-        if since:  # a line that was being written then is not ours
-            log.seek(since - 1)
-            log.readline()
-        for line in log:
-            if word in line and line.endswith(b"\n"):
-                yield json.loads(line)
+def _events(log: BinaryIO, word: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the events of whole lines from here on in which a word is: most are of others, and reading JSON takes time."""
+    while (line := log.readline()).endswith(b"\n"):
+        if word in line:
+            yield orjson.loads(line)
+    log.seek(-len(line), os.SEEK_CUR)

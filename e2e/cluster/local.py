@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.cluster import remains
-from e2e.cluster.audit_log import finished_calls
+from e2e.cluster.audit_log import AuditLog
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX, KUBERNETES
 from e2e.cluster.control import Control
@@ -38,6 +38,7 @@ class LocalCluster(Cluster):
         self.supervisor = supervisor
         self.control = Control(places)
         self._kubectl = Kubectl(places, self.control)
+        self._audit_log = AuditLog(places.audit_log)
 
     @classmethod
     def attach(cls, name: str) -> "LocalCluster":
@@ -79,12 +80,12 @@ class LocalCluster(Cluster):
 
     def audit_events(self, user: str, since: int = 0) -> list[dict[str, Any]]:
         """Return the audit log's events of a user from the place `since` on, oldest first."""
-        calls = finished_calls(self.places.audit_log, f'"username":"{user}"', since)
+        calls = self._audit_log.finished_calls(f'"username":"{user}"', since)
         return [event for event in calls if event["user"]["username"] == user]
 
     def audit_events_with(self, text: str, since: int = 0) -> list[dict[str, Any]]:
         """Return the audit log's events whose line contains `text`, from the place `since` on, oldest first."""
-        return finished_calls(self.places.audit_log, text, since)
+        return self._audit_log.finished_calls(text, since)
 
     def audit_place(self) -> int:
         """Return the place where the audit log ends now."""

@@ -24,7 +24,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def numbers(log: Path, word: str = "") -> list[str]:
-    return [event["auditID"] for event in audit_log.finished_calls(log, word, 0)]
+    return [event["auditID"] for event in audit_log.AuditLog(log).finished_calls(word, 0)]
 
 
 def test_a_write_that_has_begun_is_waited_for(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +61,27 @@ def test_nothing_else_is_waited_for(log: Path, lines: str, expected: list[str], 
 def test_the_writes_of_a_killed_api_server_are_not_waited_for_long(log: Path) -> None:
     log.write_text(line(1, RECEIVED) + line(2, RECEIVED) + line(2, FINISHED))
     assert numbers(log) == ["2"]
+
+
+def test_and_only_once(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.write_text(line(1, RECEIVED))
+    calls = audit_log.AuditLog(log)
+    assert calls.finished_calls("", 0) == []
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waited"))
+    assert calls.finished_calls("", 0) == []
+
+
+def test_a_line_that_is_half_written_is_read_when_it_is_whole(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log, "_PATIENCE_SECONDS", 60.0)
+    text = line(1, FINISHED)
+    log.write_text(line(1, RECEIVED) + text[:30])
+
+    def finish(_: float) -> None:
+        with log.open("a") as end:
+            end.write(text[30:])
+
+    monkeypatch.setattr(time, "sleep", finish)
+    assert numbers(log) == ["1"]
 
 
 def test_other_people_s_writes_are_not_waited_for(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,30 @@ def test_what_the_api_server_offers_is_read_once(plane, plane_namespace):
         assert asked == ["/apis", f"/api/v1/namespaces/{plane_namespace}/configmaps"]
 
 
+def test_a_review_is_created_without_the_documents_of_all_kinds(plane):
+    """A kind that is never patched, which kubectl would look for in the older documents and among all CRDs."""
+    attributes = {"verb": "get", "resource": "pods"}
+    spec = {"user": "nobody", "resourceAttributes": attributes}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    since = plane.audit_place()
+    answer = json.loads(plane.kubectl("create", "-f", "-", "-o", "json", input=json.dumps(review), actor="user"))
+    assert answer["status"]["allowed"] is False
+    asked = {event["requestURI"].partition("?")[0] for event in plane.audit_events("user", since)}
+    assert asked <= {
+        "/apis",
+        "/openapi/v3",
+        "/openapi/v3/apis/authorization.k8s.io/v1",
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+    }
+
+
+@pytest.mark.parametrize("validate", ["strict", "warn"])
+def test_an_unknown_field_of_a_review_is_found(plane, validate):
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {"user": "nobody", "others": "x"}}
+    result = plane.kubectl_result("create", f"--validate={validate}", "-f", "-", input=json.dumps(review), actor="user")
+    assert 'unknown field "spec.others"' in result.stderr
+
+
 def test_it_is_a_program_of_the_cluster(plane):
     plane.kubectl("get", "nodes")
     assert NAME in {program.name for program in plane.control.status()}

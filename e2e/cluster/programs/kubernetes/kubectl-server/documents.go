@@ -81,6 +81,9 @@ func (g groupVersion) document() (document, error) {
 type object = map[string]json.RawMessage
 
 // reduced returns an OpenAPI document with its PATCH operations only: with the schemas that a strategic merge patch needs, and without.
+//
+// To find out whether the API server validates objects of a kind, kubectl looks at how they are patched. Reviews never are; for these it
+// would ask for the older version of OpenAPI and for all CRDs, so how they are created stands in for it where nothing is patched.
 func reduced(text []byte) (withSchemas, without []byte, err error) {
 	var whole struct {
 		OpenAPI    json.RawMessage   `json:"openapi"`
@@ -94,6 +97,9 @@ func reduced(text []byte) (withSchemas, without []byte, err error) {
 	strategic := false
 	for path, operations := range whole.Paths {
 		patch, there := operations["patch"]
+		if _, named := whole.Paths[path+"/{name}"]; !there && !named {
+			patch, there = operations["post"]
+		}
 		if !there {
 			delete(whole.Paths, path)
 			continue
@@ -102,6 +108,9 @@ func reduced(text []byte) (withSchemas, without []byte, err error) {
 		operation := object{}
 		if err := json.Unmarshal(patch, &operation); err != nil {
 			return nil, nil, err
+		}
+		if _, there := operation["parameters"]; !there {
+			operation["parameters"] = operations["parameters"] // those of all operations, which is one for a review
 		}
 		delete(operation, "responses")
 		delete(operation, "description")
