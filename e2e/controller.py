@@ -11,19 +11,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
+from e2e.cluster.identity import CONTROLLER
 from e2e.prepared import Running, start
 from e2e.waiting import until
 from workspace_ctrl.settings.process import Settings
 
-ACTOR = "controller"
+ACTOR = CONTROLLER
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
 
 SMALL_REQUESTS = {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"}
 """Of the stand-ins for model servers that run on this machine: it has not what the models would need."""
-
-_READS = frozenset({"get", "list", "watch"})
 PROGRESS_SECONDS = Settings().progress_interval
 """Mere progress is told this often, so on a slow machine there are more status writes."""
+
+_READS = frozenset({"get", "list", "watch"})
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 

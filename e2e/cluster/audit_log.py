@@ -69,20 +69,24 @@ class AuditLog:
                 log.readline()
             while True:
                 for event in _events(log, word.encode()):
-                    match event["stage"]:
-                        case "RequestReceived" if event.get("objectRef", {}).get("subresource") not in _STREAMS:
-                            begun.add(event["auditID"])
-                        case "ResponseComplete":
-                            begun.discard(event["auditID"])
-                            found.append(event)
-                        case "Panic":
-                            begun.discard(event["auditID"])
-                if begun <= self._lost:
-                    return found
+                    _follow(event, begun, found)
                 if time.monotonic() > deadline:
                     self._lost |= begun
+                if begun <= self._lost:
                     return found
                 time.sleep(_PAUSE_SECONDS)
+
+
+def _follow(event: dict[str, Any], begun: set[str], found: list[dict[str, Any]]) -> None:
+    """Add a call to those that have begun, or take it off them, and add it to those that are found if it was finished."""
+    match event["stage"]:
+        case "RequestReceived" if event.get("objectRef", {}).get("subresource") not in _STREAMS:
+            begun.add(event["auditID"])
+        case "ResponseComplete":
+            begun.discard(event["auditID"])
+            found.append(event)
+        case "Panic":
+            begun.discard(event["auditID"])
 
 
 def _events(log: BinaryIO, word: bytes) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,13 @@ from e2e.waiting import until
 LATES = "lates.example.org"
 LATE = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}})
 UNKNOWN_FIELD = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "other": "x"})
+REVIEW = json.dumps(
+    {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": "nobody", "resourceAttributes": {"verb": "get", "resource": "pods"}},
+    }
+)
 OLD = json.dumps({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "it"}})
 
 MOST_GROWTH = 40 << 20
@@ -220,11 +227,8 @@ def test_what_the_api_server_offers_is_read_once(plane, plane_namespace):
 
 def test_a_review_is_created_without_the_documents_of_all_kinds(plane):
     """A kind that is never patched, which kubectl would look for in the older documents and among all CRDs."""
-    attributes = {"verb": "get", "resource": "pods"}
-    spec = {"user": "nobody", "resourceAttributes": attributes}
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
     since = plane.audit_place()
-    answer = json.loads(plane.kubectl("create", "-f", "-", "-o", "json", input=json.dumps(review), actor="user"))
+    answer = json.loads(plane.kubectl("create", "-f", "-", "-o", "json", input=REVIEW, actor="user"))
     assert answer["status"]["allowed"] is False
     asked = {event["requestURI"].partition("?")[0] for event in plane.audit_events("user", since)}
     assert asked <= {
@@ -237,8 +241,8 @@ def test_a_review_is_created_without_the_documents_of_all_kinds(plane):
 
 @pytest.mark.parametrize("validate", ["strict", "warn"])
 def test_an_unknown_field_of_a_review_is_found(plane, validate):
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {"user": "nobody", "others": "x"}}
-    result = plane.kubectl_result("create", f"--validate={validate}", "-f", "-", input=json.dumps(review), actor="user")
+    text = REVIEW.replace('"spec": {', '"spec": {"others": "x", ')
+    result = plane.kubectl_result("create", f"--validate={validate}", "-f", "-", input=text, actor="user")
     assert 'unknown field "spec.others"' in result.stderr
 
 
