@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from e2e.cluster import Cluster
+from e2e.waiting import WAIT_SECONDS
 
-_PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
 _SEND = """
 import json, sys, urllib.error, urllib.request
@@ -70,7 +70,7 @@ def chats_until_answered(cluster: Cluster, url: str, model: str, words: str, cou
     Raises:
         AssertionError: it does not.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             answers = chats(cluster, url, model, words, count)  # raises where nobody listens yet, or no name leads there

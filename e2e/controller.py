@@ -13,7 +13,7 @@ from typing import Any, Self
 from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
 from e2e.cluster.identity import CONTROLLER
 from e2e.prepared import Running, start
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 from workspace_ctrl.settings.process import Settings
 
 ACTOR = CONTROLLER
@@ -25,8 +25,6 @@ PROGRESS_SECONDS = Settings().progress_interval
 """Mere progress is told this often, so on a slow machine there are more status writes."""
 
 _READS = frozenset({"get", "list", "watch"})
-_START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
 
 
 def command(cluster: Cluster, *arguments: str, gate: bool = True, earlier: bool = False) -> list[str]:
@@ -94,9 +92,9 @@ class ControllerProcess:
         self._process = self._start()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._watching.wait(_START_SECONDS):
+        if not self._watching.wait(WAIT_SECONDS):
             self._end(signal.SIGABRT)  # Python writes down what each thread does
-            raise AssertionError(f"the controller did not start within {_START_SECONDS:g} s:\n" + "\n".join(self.log))
+            raise AssertionError(f"the controller did not start within {WAIT_SECONDS} s:\n" + "\n".join(self.log))
         if not self.is_running:
             raise AssertionError(f"the controller ended with {self._process.wait()} at its start:\n" + "\n".join(self.log))
         return self
@@ -174,7 +172,7 @@ class ControllerProcess:
             self.log.append(line.rstrip())
             if ": watching " in line:
                 self._watching.set()
-        self._process.wait(_STOP_SECONDS)  # a process closes its pipes before it counts as ended
+        self._process.wait(WAIT_SECONDS)  # a process closes its pipes before it counts as ended
         self._watching.set()
 
     def _end(self, signal_number: signal.Signals) -> int:
@@ -183,9 +181,9 @@ class ControllerProcess:
             return 0
         if process.poll() is None:
             process.send_signal(signal_number)
-        code = process.wait(_STOP_SECONDS)
+        code = process.wait(WAIT_SECONDS)
         if self._reader is not None:
-            self._reader.join(_STOP_SECONDS)
+            self._reader.join(WAIT_SECONDS)
         return code
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from e2e import workspaces
 from e2e.cluster import Cluster
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 
 POOL, PICKER = "phi-inferencepool", "phi-inferencepool-epp"
@@ -63,7 +63,7 @@ def wait_reason(cluster: Cluster, namespace: str, reason: str) -> None:
 
     It may have seen the first request for a new status before the Service: then there is a second one, a minute later.
     """
-    cluster.kubectl(*_until_reason(namespace, reason, workspaces.WAIT_SECONDS + int(SILENT_SECONDS)))
+    cluster.kubectl(*_until_reason(namespace, reason, WAIT_SECONDS + int(SILENT_SECONDS)))
 
 
 def _until_reason(namespace: str, reason: str, seconds: int) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from e2e.cluster.oci import Image
 from e2e.cluster.own_image import controller
 from e2e.cluster.progress import Steps
 from e2e.controller import SMALL_REQUESTS
+from e2e.waiting import KUBECTL_TIMEOUT
 
 NAMESPACE = "workspace-ctrl"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
@@ -70,7 +71,7 @@ class Release:
         """
         merged = merge({}, image_values(), flux_values(), own_chart(self.cluster), FAST, SMALL_SERVERS, *values)
         source = str(package or chart())
-        result = self.helm("upgrade", "--install", NAME, source, "--wait", "--timeout=180s", values=merged)
+        result = self.helm("upgrade", "--install", NAME, source, "--wait", KUBECTL_TIMEOUT, values=merged)
         if check and result.returncode:
             raise ClusterError(f"helm upgrade: {result.stderr.strip()}\n{self.problem()}")
         return result
@@ -105,7 +106,7 @@ class Release:
         """
         kubectl = self.cluster.kubectl
         if kubectl("get", "secrets", f"--selector=owner=helm,name={NAME}", f"--namespace={NAMESPACE}", "-o", "name"):
-            self.helm("uninstall", NAME, "--no-hooks", "--wait", "--timeout=60s")
+            self.helm("uninstall", NAME, "--no-hooks", "--wait", KUBECTL_TIMEOUT)
         kubectl("delete", "jobs,pods,leases", "--all", f"--namespace={NAMESPACE}", "--now")
         names = [name for name in kubectl("get", "crds", "-o", "name").split() if name.endswith(("toolkit.fluxcd.io", "kaito.sh"))]
         if not names:

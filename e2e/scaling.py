@@ -83,10 +83,10 @@ def serve(
     """Apply a scaled set whose pods start as `flags` say, and return its URL; `reason` is that of Autoscaling."""
     document = workspaces.inference_set(NAME, gateway=gateway, autoscaling={**TO_ZERO, **autoscaling})
     workspaces.apply(cluster, namespace, document)
-    workspaces.wait_reason(cluster, namespace, NAME, "WorkloadAccepted", "Accepted", kind=KIND, seconds=60)
+    workspaces.wait_reason(cluster, namespace, NAME, "WorkloadAccepted", "Accepted", kind=KIND)
     cluster.kubectl("set", "env", f"deployment/{NAME}", f"SIMULATOR_FLAGS={flags}", "-n", namespace)
-    workspaces.wait_reason(cluster, namespace, NAME, "Autoscaling", reason, kind=KIND, seconds=120)
-    workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
+    workspaces.wait_reason(cluster, namespace, NAME, "Autoscaling", reason, kind=KIND)
+    workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)
     told = get(cluster, namespace)["status"]["gateway"]
     url: str = told.get("url") or told["internalUrl"]  # of a Gateway that tells no address
     return url
@@ -96,7 +96,7 @@ def wait_zero(cluster: Cluster, namespace: str, seconds: int = 120) -> dict[str,
     """Wait until no copy is left; return what EndpointsReady says then."""
     until(lambda: get(cluster, namespace)["spec"]["replicas"] == 0, "the set to be scaled to zero", seconds)
     until(lambda: workspaces.items(cluster, namespace, "pod", PODS) == [], "its last pod to end", seconds)
-    return workspaces.wait_reason(cluster, namespace, NAME, "EndpointsReady", "ScaledToZero", kind=KIND, seconds=30)
+    return workspaces.wait_reason(cluster, namespace, NAME, "EndpointsReady", "ScaledToZero", kind=KIND)
 
 
 def written_replicas(cluster: Cluster) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Self
 
 import e2e.agreement
 from e2e.cluster import Cluster
+from e2e.waiting import WAIT_SECONDS
 
 INTERVAL_SECONDS = 0.05
 ANSWER_SECONDS = 30.0
@@ -21,7 +22,6 @@ _ROW = 20
 """Requests that must have been answered one after the other for all to be well."""
 _FIRST_ROW = 100
 """The same at the beginning: a proxy that has just started may fall back for some seconds."""
-_PATIENCE_SECONDS = 60.0
 
 
 class Traffic:
@@ -67,7 +67,7 @@ class Traffic:
         """
         with self._news:
             self._row = 0
-            if not self._news.wait_for(lambda: self._row >= row, _PATIENCE_SECONDS):
+            if not self._news.wait_for(lambda: self._row >= row, WAIT_SECONDS):
                 raise AssertionError(f"{self._url} does not answer steadily: {dict(self.query_results)}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -77,9 +77,9 @@ class Traffic:
     def _end(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
-            self._process.wait(_PATIENCE_SECONDS)
+            self._process.wait(WAIT_SECONDS)
         if self._reader is not None:
-            self._reader.join(_PATIENCE_SECONDS)
+            self._reader.join(WAIT_SECONDS)
 
     def _say(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -10,11 +10,9 @@ from typing import Any
 import yaml
 
 from e2e.cluster import Cluster, ClusterError
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 from workspace_ctrl.api.crd import KINDS, crd
 from workspace_ctrl.api.labels import GROUP, PLURAL, SET_PLURAL
-
-WAIT_SECONDS = 60
 
 
 def apply(cluster: Cluster, namespace: str, *objects: dict[str, Any]) -> str:
@@ -174,7 +172,7 @@ def programmed_gateway(cluster: Cluster, namespace: str, class_name: str = "isti
     """Have a Gateway in the namespace until the end of the block; yields the `gateway` field that names it, once it is programmed."""
     name = "inference-gateway"
     apply(cluster, namespace, gateway(name, class_name))
-    cluster.kubectl("wait", f"gateway/{name}", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
+    cluster.kubectl("wait", f"gateway/{name}", "-n", namespace, "--for=condition=Programmed", KUBECTL_TIMEOUT)
     yield behind(name, namespace)
     cluster.kubectl("delete", "gateway", name, "-n", namespace)
 

@@ -18,6 +18,7 @@ from e2e.agreement.run import try_fault
 from e2e.agreement.scene import ADDONS, CLASSES, GatewayClass, Scene, scene
 from e2e.cluster import Cluster, ClusterError, Form, down, up
 from e2e.cluster.running import is_running
+from e2e.waiting import KUBECTL_TIMEOUT
 
 _NAME = "agreement"
 _NAMESPACE = "agreement"
@@ -75,9 +76,9 @@ def _cluster(name: str, gateway_class: GatewayClass) -> Iterator[Cluster]:
 @contextmanager
 def _namespace(cluster: Cluster) -> Iterator[None]:
     cluster.kubectl("create", "namespace", _NAMESPACE)
-    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", _NAMESPACE, "--timeout=30s")
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", _NAMESPACE, KUBECTL_TIMEOUT)
     yield
-    cluster.kubectl("delete", "namespace", _NAMESPACE, "--timeout=120s")
+    cluster.kubectl("delete", "namespace", _NAMESPACE, KUBECTL_TIMEOUT)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 from e2e import workspaces
 from e2e.cluster import Cluster
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 GATEWAY = "inference-gateway"
 CERTIFICATE = "inference-gateway-certificate"
@@ -143,14 +144,14 @@ class Scene:
         for place, name in self._controllers():
             self.cluster.kubectl("scale", f"deployment/{name}", "--replicas=0", *place)
         for place, name in self._controllers():
-            self.cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s", *place)
+            self.cluster.kubectl("rollout", "status", f"deployment/{name}", KUBECTL_TIMEOUT, *place)
 
     def start_controllers(self) -> None:
         """Scale to 1 what serves the class, and wait until it is ready."""
         for place, name in self._controllers():
             self.cluster.kubectl("scale", f"deployment/{name}", "--replicas=1", *place)
         for place, name in self._controllers():
-            self.cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s", *place)
+            self.cluster.kubectl("rollout", "status", f"deployment/{name}", KUBECTL_TIMEOUT, *place)
 
     def _controllers(self) -> Iterator[tuple[tuple[str, str], str]]:
         for namespace, name in self.gateway_class.controllers:

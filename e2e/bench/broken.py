@@ -14,6 +14,7 @@ from e2e.bench.stages import stage
 from e2e.bench.usage import quiet
 from e2e.cluster import Cluster
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 from workspace_ctrl.cache.watches import WORKSPACE
 
 _ROUNDS = 5
@@ -45,7 +46,7 @@ async def _break(cluster: Cluster, client: BareClient, count: int) -> None:
     async with stage("broken Workspaces", limit=120, total=count) as current:
         surroundings = "\n---\n".join(map(json.dumps, fleet.broken_surroundings()))
         cluster.kubectl("apply", "-f", "-", input=surroundings)
-        cluster.kubectl("wait", "resourcequota/none", "-n", fleet.QUOTA_NAMESPACE, "--for=jsonpath={.status.hard}", "--timeout=60s")
+        cluster.kubectl("wait", "resourcequota/none", "-n", fleet.QUOTA_NAMESPACE, "--for=jsonpath={.status.hard}", KUBECTL_TIMEOUT)
         await client.apply_all(before for _, before in pairs if before is not None)
         await client.apply_all(manifest for manifest, _ in pairs)
         await client.first_seen(WORKSPACE, keys, _is_broken, current.done)

@@ -127,5 +127,5 @@ def _create_namespace(cluster: Cluster) -> str:
     name = f"test-{secrets.token_hex(4)}"
     cluster.kubectl("create", "namespace", name)
     # A pod is refused until its namespace has a service account.
-    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=30s")
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=240s")
     return name

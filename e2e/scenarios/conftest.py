@@ -14,6 +14,7 @@ from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError, dow
 from e2e.controller import ACTOR
 from e2e.prepared import prepared
 from e2e.release import Release
+from e2e.waiting import KUBECTL_TIMEOUT
 from tests.chart.rights import missing, not_granted
 from tests.refused_statuses import refused_statuses
 
@@ -83,7 +84,7 @@ def team(bare_cluster: LocalCluster) -> Iterator[str]:
     """A namespace of the test's own on the cluster where the chart is installed."""
     name = f"team-{secrets.token_hex(4)}"
     bare_cluster.kubectl("create", "namespace", name)
-    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=30s")
+    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, KUBECTL_TIMEOUT)
     yield name
     bare_cluster.kubectl("delete", "namespace", name, "--wait=false")
 
@@ -93,7 +94,7 @@ def behind(bare_cluster: LocalCluster) -> Iterator[dict[str, Any]]:
     """A Gateway for all tests that only have models behind it: the field by which a Workspace names it."""
     namespace = "shared-gateway"
     bare_cluster.kubectl("create", "namespace", namespace)
-    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=30s")
+    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, KUBECTL_TIMEOUT)
     with workspaces.programmed_gateway(bare_cluster, namespace) as field:
         yield field
     bare_cluster.kubectl("delete", "namespace", namespace, "--wait=false")

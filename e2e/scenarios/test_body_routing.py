@@ -12,7 +12,7 @@ import yaml
 from e2e import workspaces
 from e2e.chat import chat, fetch
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 ROUTER = "inference-gateway-body-router"
 PRESETS = {"one": "phi-4-mini-instruct", "two": "phi-4"}
@@ -55,7 +55,7 @@ def served(name, gateways, **match):
 
 def wait_by_body(cluster, namespace, name, expected):
     path = f"--for=jsonpath={{.status.gateway.bodyBasedRouting}}={expected}"
-    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, "--timeout=60s")
+    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, KUBECTL_TIMEOUT)
 
 
 class Sampler:
@@ -128,7 +128,7 @@ def test_no_request_is_lost_while_it_comes_and_a_router_that_is_down_is_told(ser
         for name in PRESETS:
             workspaces.wait_ready(cluster, namespace, name, "Ready")
         with Sampler(cluster, host, f"/{namespace}/one/v1/models") as going:
-            cluster.kubectl("delete", "workspace", "two", "-n", namespace, "--timeout=120s", actor="user")
+            cluster.kubectl("delete", "workspace", "two", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
             workspaces.wait_gone(cluster, gateways, "deployment", ROUTER)
             until(lambda: fetch(cluster, by_path).status == HTTPStatus.OK, "an answer by path")
             print("while the router goes:", dict(going.stop()))

@@ -18,7 +18,7 @@ from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.cluster.images import COUNTING_VLLM_IMAGE
 from e2e.controller import ControllerProcess
 from e2e.scenarios.test_traffic import FAST, GROUP, MODEL, Answers, version_of, weights
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 INTERVAL_SECONDS = 10
 """So long that no step is over between two looks at it, although this process may stand still for seconds."""
@@ -97,9 +97,9 @@ def failed_since(answers, moment):
 
 def check_stopped(cluster, namespace, answers):
     """A canary that fails 5 % is stopped within one interval, at most 1 % of all requests have seen it, and it stays so."""
-    until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the canary to have its share", seconds=120)
+    until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the canary to have its share")
     began = time.time()
-    until(lambda: weights(cluster, namespace) == "v1=100", "the canary to be stopped", seconds=60)
+    until(lambda: weights(cluster, namespace) == "v1=100", "the canary to be stopped")
     seconds = time.time() - began
     stopped = time.time()
     found, all_of_them = failed_since(answers, began), answers.since(began)
@@ -147,7 +147,7 @@ def check_deleted(cluster, namespace, answers, url, most_retries):
     """
     with users(cluster, url) as found:
         before = time.time()
-        cluster.kubectl("delete", "workspace", "v1", "-n", namespace, "--timeout=60s")
+        cluster.kubectl("delete", "workspace", "v1", "-n", namespace, KUBECTL_TIMEOUT)
         workspaces.wait_gone(cluster, namespace, "deployment", "v1")
         answers.wait_all_from("v2")
         time.sleep(2.0)  # requests of all users
@@ -164,11 +164,11 @@ def check_promoted(cluster, namespace, answers):
     """A good one gets all requests, step by step, although the controller is killed in each step."""
     for number, expected in enumerate(("v1=90,v2=10", "v1=50,v2=50", "v2=100"), 1):
         with killed_at_the_end(cluster):
-            until(lambda: state(cluster, namespace).get("step") == number, f"step {number}", seconds=60)  # noqa: B023
-            until(lambda: weights(cluster, namespace) == expected, "its share", seconds=30)  # noqa: B023
+            until(lambda: state(cluster, namespace).get("step") == number, f"step {number}")  # noqa: B023
+            until(lambda: weights(cluster, namespace) == expected, "its share")  # noqa: B023
         assert weights(cluster, namespace) == expected
     with ControllerProcess(cluster, inside=True):
-        until(lambda: state(cluster, namespace).get("phase") == "Promoted", "the canary to be promoted", seconds=60)
+        until(lambda: state(cluster, namespace).get("phase") == "Promoted", "the canary to be promoted")
         assert weights(cluster, namespace) == "v2=100"
         answers.wait_all_from("v2")
         check_events(cluster, namespace, "CanaryInProgress", "CanaryErrors", "CanaryPromoted")
@@ -200,7 +200,7 @@ def check_all(cluster, namespace, behind, most_retries=0):
             f"promoted after {time.time() - began:.1f} s with 3 controllers killed: {len(answers.since(began))} requests, {lost} failed"
         )
         assert lost == []
-    cluster.kubectl("delete", "workspace", "v2", "-n", namespace, "--timeout=60s", "--wait=false")
+    cluster.kubectl("delete", "workspace", "v2", "-n", namespace, KUBECTL_TIMEOUT, "--wait=false")
     with ControllerProcess(cluster, inside=True):
         workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
 

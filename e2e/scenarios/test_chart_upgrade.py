@@ -9,7 +9,7 @@ from e2e.cluster import Form, LocalCluster, MissingCapabilityError, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
 from e2e.traffic import Traffic
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 RELEASE = "phi-inferencepool"
 PICKER = f"{RELEASE}-epp"
@@ -33,7 +33,7 @@ def url(cluster, namespace):
 def wait_chart(cluster, namespace, version):
     """Wait until the status speaks of the chart in that version."""
     path = f"jsonpath={{.status.gateway.chart.version}}={version}"
-    cluster.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=60s")
+    cluster.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", KUBECTL_TIMEOUT)
 
 
 def picker(cluster, namespace):
@@ -157,5 +157,5 @@ def test_no_request_is_lost_when_another_chart_takes_its_place(serving_cluster, 
             assert names_of(cluster, namespace, kind) == {f"phi-{FORK}"}
         assert names_of(cluster, namespace, "service") == {"phi", f"phi-{FORK}-epp"}
         assert workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["pool"] == f"phi-{FORK}"
-        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
         assert names_of(cluster, namespace, "inferencepool") == set()

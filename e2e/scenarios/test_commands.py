@@ -6,6 +6,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 NAME = "phi"
 
@@ -35,7 +36,7 @@ def test_commands_of_a_workspace_that_is_served(serving_cluster, namespace, run)
         events = run("events", NAME)
         assert f"Pod/{NAME}-" in events.stdout
         cluster.kubectl("scale", f"deployment/{NAME}", "-n", namespace, "--replicas=0")
-        cluster.kubectl("wait", "pod", "-l", f"kaito.sh/workspace={NAME}", "-n", namespace, "--for=delete", "--timeout=60s")
+        cluster.kubectl("wait", "pod", "-l", f"kaito.sh/workspace={NAME}", "-n", namespace, "--for=delete", KUBECTL_TIMEOUT)
         broken = run("explain", NAME)
         assert (broken.returncode, "> ✘ model server" in broken.stdout) == (1, True), broken.stdout
         assert "ScaledToZero" in broken.stdout

@@ -6,7 +6,7 @@ from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.controller import ControllerProcess
 from e2e.streaming import streaming
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 CLIENTS = 10
 FLAGS = "--inter-token-latency=250ms --max-num-seqs=100"
@@ -22,7 +22,7 @@ def serve(cluster, namespace, gateway):
     """Have two pods with slow answers, and return the URL."""
     document = workspaces.workspace("drain", gateway=gateway, inference={"preset": {"name": MODEL}})
     workspaces.apply(cluster, namespace, document)
-    cluster.kubectl("wait", "--for=create", "deployment/drain", "-n", namespace, "--timeout=60s")
+    cluster.kubectl("wait", "--for=create", "deployment/drain", "-n", namespace, KUBECTL_TIMEOUT)
     cluster.kubectl("set", "env", "deployment/drain", f"SIMULATOR_FLAGS={FLAGS}", "-n", namespace)
     cluster.kubectl("scale", "deployment/drain", "--replicas=2", "-n", namespace)
     cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, f"--timeout={ROLLOUT_SECONDS}s")
@@ -79,4 +79,4 @@ def test_no_stream_is_cut_behind_envoy_gateway(envoy_gateway_cluster):
         ControllerProcess(cluster, "--probe", "models", inside=True),
     ):
         check(*disturb(cluster, "default", serve(cluster, "default", gateway)))
-        cluster.kubectl("delete", "workspace", "drain", "-n", "default", "--timeout=120s")
+        cluster.kubectl("delete", "workspace", "drain", "-n", "default", KUBECTL_TIMEOUT)

@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.chat import chat, chats
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
 PICKER = "phi-inferencepool-epp"
 PLUGINS = """\
@@ -50,7 +51,7 @@ def ask(cluster, namespace):
     With FailClose, the Gateway's proxy refuses requests for the moment until it knows the endpoint picker's address; no status tells of it.
     """
     url = workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"]
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while chat(cluster, url, "phi-4-mini-instruct", "are you there?").status != HTTPStatus.OK:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -75,7 +76,7 @@ def test_an_endpoint_picker_runs_with_the_workspaces_plugins_and_starts_again_wh
         before = config_hash(cluster, namespace)
         (pod,) = workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")
         apply(cluster, namespace, behind, weight=3)
-        cluster.kubectl("wait", f"pod/{pod['metadata']['name']}", "-n", namespace, "--for=delete", "--timeout=200s")
+        cluster.kubectl("wait", f"pod/{pod['metadata']['name']}", "-n", namespace, "--for=delete", KUBECTL_TIMEOUT)
         workspaces.wait_ready(cluster, namespace, "phi")
         assert config_hash(cluster, namespace) != before
         mounted = workspaces.get(cluster, namespace, "configmap", PICKER)["data"]["mine.yaml"]

@@ -11,6 +11,7 @@ import pytest
 
 from e2e import outdated_status, workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
 PICKER = "phi-inferencepool-epp"
 PARTS = {
@@ -46,12 +47,12 @@ def served(serving_cluster, namespace):
     """The controller with a Workspace that answers, and its URL."""
     cluster = serving_cluster
     workspaces.apply(cluster, namespace, workspaces.gateway())
-    cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
+    cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", KUBECTL_TIMEOUT)
     with ControllerProcess(cluster, "--gateway", f"{namespace}/inference-gateway") as controller:
         workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         yield controller, workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"]
-        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
     cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
 
 
@@ -75,7 +76,7 @@ def uids(cluster, namespace, kinds):
 
 def wait_back(cluster, namespace, kinds, old):
     """Wait until all kinds have objects again, and none of the `old` ones; return when that was first seen."""
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         found = uids(cluster, namespace, kinds)
         if len(found) == len(kinds) and not found & old:

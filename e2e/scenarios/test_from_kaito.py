@@ -8,7 +8,7 @@ from e2e import policies, workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.controller import ControllerProcess
 from e2e.traffic import Traffic
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.plane import kaito
 
 MODEL = "phi-4-mini-instruct"
@@ -85,14 +85,14 @@ def test_no_request_is_lost_from_kaito_to_here_and_back(with_kaito, namespace, g
     workspaces.apply(cluster, namespace, *theirs)
 
     with ControllerProcess(cluster, "--mode=companion", *PROBE, inside=True):
-        workspaces.wait_ready(cluster, namespace, "phi", seconds=240)
+        workspaces.wait_ready(cluster, namespace, "phi")
         url = wait_told(cluster, namespace)
     with Traffic(cluster, url, MODEL) as traffic:
         cluster.kubectl("annotate", "workspace/phi", "-n", namespace, "workspace-ctrl/adopt=Service", actor="user")
         policies.install(cluster)
         kaito.install_ours(cluster)
         with ControllerProcess(cluster, *PROBE, inside=True):
-            workspaces.wait_ready(cluster, namespace, "phi", "Ready", seconds=240)
+            workspaces.wait_ready(cluster, namespace, "phi", "Ready")
             retire_kaitos(cluster, namespace, traffic)
             traffic.wait_answered()
         assert workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"] == url
@@ -102,7 +102,7 @@ def test_no_request_is_lost_from_kaito_to_here_and_back(with_kaito, namespace, g
         workspaces.apply(cluster, namespace, theirs[0])
         with ControllerProcess(cluster, "--mode=companion", *PROBE, inside=True):
             assert wait_told(cluster, namespace) == url
-            cluster.kubectl("rollout", "status", "statefulset/phi", "-n", namespace, "--timeout=120s")
+            cluster.kubectl("rollout", "status", "statefulset/phi", "-n", namespace, KUBECTL_TIMEOUT)
             cluster.kubectl("delete", "deployment", "phi", "-n", namespace, actor="user")
             until(lambda: not pods_of(cluster, namespace, "ReplicaSet"), "our pod to go")
             workspaces.wait_ready(cluster, namespace, "phi")

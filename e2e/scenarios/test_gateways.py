@@ -9,7 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 PROBING = ("--probe", "models", "--probe-interval", "1")
 HOSTNAME = "models.example.com"
@@ -78,7 +78,7 @@ def test_two_models_on_one_gateway_are_reached_by_path_and_by_header(serving_clu
             )
             # Nothing in front of this Gateway reads bodies, and the status says so.
             path = "--for=jsonpath={.status.gateway.bodyBasedRouting}=false"
-            cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, "--timeout=30s")
+            cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, KUBECTL_TIMEOUT)
         assert ask(cluster, gateway, "/v1/models")[0] == HTTPStatus.NOT_FOUND
         assert ask(cluster, gateway, "/v1/models", X_Gateway_Model_Name="gpt")[0] == HTTPStatus.NOT_FOUND
         assert ask(cluster, gateway, f"/{namespace}/three/v1/models")[0] == HTTPStatus.NOT_FOUND
@@ -146,7 +146,7 @@ def test_a_gateway_that_answers_with_errors_is_noticed_though_every_status_says_
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         workspaces.apply(cluster, namespace, fault("inference-gateway"))
         path = "--for=jsonpath={.status.gateway.lastProbe.code}=503"
-        cluster.kubectl("wait", "workspace/phi", "-n", namespace, path, "--timeout=60s")
+        cluster.kubectl("wait", "workspace/phi", "-n", namespace, path, KUBECTL_TIMEOUT)
         found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "ProbeFailed")
         assert f"/{namespace}/phi/v1/models returned 503: fault filter abort" in found["message"]
         assert workspaces.condition(cluster, namespace, "phi", "RouteReady")["status"] == "True"
@@ -170,7 +170,7 @@ def test_the_server_s_own_name_is_learnt_and_routed(serving_cluster, namespace, 
     with ControllerProcess(cluster, *PROBING, "--match-reported-names", inside=True):
         workspaces.apply(cluster, namespace, document)
         path = "--for=jsonpath={.status.gateway.modelNames[0]}=tiny-llama"
-        cluster.kubectl("wait", "workspace/mine", "-n", namespace, path, "--timeout=60s")
+        cluster.kubectl("wait", "workspace/mine", "-n", namespace, path, KUBECTL_TIMEOUT)
         workspaces.wait_ready(cluster, namespace, "mine", "Ready")
 
         def by_name():

@@ -8,7 +8,7 @@ from e2e import workspaces
 from e2e.chat import chat_until_answered, chats, fetch
 from e2e.controller import ControllerProcess
 from e2e.traffic import Traffic
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 KIND = "inferenceset"
 NAME = "phi"
@@ -31,7 +31,7 @@ def scale(serving_cluster, namespace):
     def scale(replicas):
         serving_cluster.kubectl("scale", KIND, NAME, "-n", namespace, f"--replicas={replicas}", actor="user")
         path = f"--for=jsonpath={{.status.ready}}={replicas}/{replicas}"
-        serving_cluster.kubectl("wait", f"{KIND}/{NAME}", "-n", namespace, path, "--timeout=240s")
+        serving_cluster.kubectl("wait", f"{KIND}/{NAME}", "-n", namespace, path, KUBECTL_TIMEOUT)
 
     return scale
 
@@ -65,7 +65,7 @@ def test_all_copies_answer_and_they_are_scaled_from_one_to_three_to_none_to_two(
     cluster = serving_cluster
     with ControllerProcess(cluster, "--probe", "models", inside=True):
         workspaces.apply(cluster, namespace, workspaces.inference_set(NAME, gateway=gateway))
-        workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
+        workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)
         status = status_of(cluster, namespace)
         url, selector = status["gateway"]["url"], status["selector"]
         assert answering(cluster, url, MODEL) == pods_of(cluster, namespace, selector)
@@ -83,7 +83,7 @@ def test_all_copies_answer_and_they_are_scaled_from_one_to_three_to_none_to_two(
         until(lambda: workspaces.items(cluster, namespace, "pod", selector) == [], "the last pod to end")
         assert fetch(cluster, f"{url}/v1/models").status != 200
         scale(2)
-        workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
+        workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)
         chat_until_answered(cluster, url, MODEL, "are you back?")
         copies = pods_of(cluster, namespace, selector)
         until(lambda: answering(cluster, url, MODEL) == copies, "both copies to answer")
@@ -103,7 +103,7 @@ def test_the_leaders_of_copies_on_several_nodes_answer(serving_cluster, namespac
     document["spec"]["template"]["inference"] = LARGE
     with ControllerProcess(cluster, "--probe", "models", inside=True):
         workspaces.apply(cluster, namespace, document)
-        workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
+        workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)
         url, leaders = status_of(cluster, namespace)["gateway"]["url"], {f"{NAME}-0-0", f"{NAME}-1-0"}
         until(lambda: answering(cluster, url, LARGE_MODEL) == leaders, "both leaders to answer")
         # With a worker, its whole copy is lost; until it is back, the other copy is not touched.

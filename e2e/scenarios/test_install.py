@@ -9,7 +9,7 @@ import yaml
 from e2e import workspaces
 from e2e.cluster.chart import package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 from tests.chart.helm import render
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED
 
@@ -174,14 +174,14 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     workspaces.wait_ready(cluster, team, "phi")
 
-    refused = first_release.helm("uninstall", "workspace-ctrl", "--timeout=120s")
+    refused = first_release.helm("uninstall", "workspace-ctrl", KUBECTL_TIMEOUT)
     assert refused.returncode
     assert f"1 Workspace still exists (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
-    cluster.kubectl("wait", "job/workspace-ctrl-uninstall-check", "-n", NAMESPACE, "--for=delete", "--timeout=120s")
+    cluster.kubectl("wait", "job/workspace-ctrl-uninstall-check", "-n", NAMESPACE, "--for=delete", KUBECTL_TIMEOUT)
 
-    cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
-    gone = first_release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=120s")
+    cluster.kubectl("delete", "workspace", "phi", "-n", team, KUBECTL_TIMEOUT, actor="user")
+    gone = first_release.helm("uninstall", "workspace-ctrl", "--wait", KUBECTL_TIMEOUT)
     assert not gone.returncode, gone.stderr
     assert served(cluster, team) == set()
     crds = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
@@ -189,8 +189,8 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
     assert "CustomResourceDefinition//workspaces.kaito.sh" in kept
     assert len(kept) > 1  # Flux's stay as well: others may use them
     leases = {f"Lease/{NAMESPACE}/{name}" for name in ("workspace-ctrl", *FLUX_LEASES)}
-    cluster.kubectl("wait", "pods", "-l", "kaito.sh/workspace=phi", "-n", team, "--for=delete", "--timeout=120s")
-    deadline = time.monotonic() + 2 * workspaces.WAIT_SECONDS
+    cluster.kubectl("wait", "pods", "-l", "kaito.sh/workspace=phi", "-n", team, "--for=delete", KUBECTL_TIMEOUT)
+    deadline = time.monotonic() + WAIT_SECONDS
     while (left := everything(cluster) - before) != kept | leases:  # what hangs on pods goes a moment later
         assert time.monotonic() < deadline, left ^ (kept | leases)
 
@@ -203,9 +203,9 @@ def test_models_serve_on_without_a_controller_and_a_new_one_takes_over_and_finis
     for name in ("phi", "unwanted"):
         workspaces.wait_ready(cluster, team, name, "Ready")
     before = made_for(cluster, team, "phi")
-    gone = release.helm("uninstall", "workspace-ctrl", "--no-hooks", "--wait", "--timeout=120s")
+    gone = release.helm("uninstall", "workspace-ctrl", "--no-hooks", "--wait", KUBECTL_TIMEOUT)
     assert not gone.returncode, gone.stderr
-    cluster.kubectl("wait", "pods", "--all", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
+    cluster.kubectl("wait", "pods", "--all", "-n", NAMESPACE, "--for=delete", KUBECTL_TIMEOUT)
     cluster.kubectl("delete", "workspace", "unwanted", "-n", team, "--wait=false", actor="user")
     waiting = workspaces.get(cluster, team, "workspace", "unwanted")["metadata"]
     assert "deletionTimestamp" in waiting

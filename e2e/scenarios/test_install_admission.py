@@ -4,7 +4,7 @@ import json
 
 from e2e import workspaces
 from e2e.release import NAMESPACE
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 SECRET = "workspace-ctrl-admission"
 REFUSED = (
@@ -51,7 +51,7 @@ def test_an_apply_is_answered_by_every_replica_and_by_none_that_is_away(release,
     assert applied(cluster, team, doubtful) == "Warning: resource.count: 3 has no effect; the model is sized for 1\n"
 
     cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", NAMESPACE, "--replicas=0")
-    cluster.kubectl("wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
+    cluster.kubectl("wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", NAMESPACE, "--for=delete", KUBECTL_TIMEOUT)
     assert applied(cluster, team) == ""
 
 

@@ -13,6 +13,7 @@ from e2e.cluster.catalog import FLUX
 from e2e.cluster.chart import chart, flux_values, image_values, package
 from e2e.cluster.places import REPOSITORY
 from e2e.release import NAMESPACE, SMALL_SERVERS, merge, own_chart, wait_answered
+from e2e.waiting import KUBECTL_TIMEOUT
 
 MANIFESTS = REPOSITORY / "flux"
 TEAM = "team-blue"
@@ -39,13 +40,13 @@ def flux(first_release):
         *place,
         "--create-namespace",
         "--wait",
-        "--timeout=90s",
+        KUBECTL_TIMEOUT,
         values=flux_values()["flux2"],
     )
     yield cluster
     for namespace in (TEAM, NAMESPACE):
         for kind in ("helmreleases", "ocirepositories"):
-            cluster.kubectl("delete", kind, "--all", "-n", namespace, "--timeout=60s")
+            cluster.kubectl("delete", kind, "--all", "-n", namespace, KUBECTL_TIMEOUT)
     cluster.kubectl("delete", "namespace", TEAM, "--ignore-not-found")
     helm("uninstall", "flux2", *place, "--wait", "--ignore-not-found")
 
@@ -78,11 +79,11 @@ def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind,
     tenant = list(documents(flux, MANIFESTS / "tenant.yaml", {}))
     flux.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(tenant))
     waiting = "--for=jsonpath={.status.conditions[?(@.type=='Ready')].reason}=DependencyNotReady"
-    flux.kubectl("wait", "helmrelease/models", "-n", TEAM, waiting, "--timeout=60s")
+    flux.kubectl("wait", "helmrelease/models", "-n", TEAM, waiting, KUBECTL_TIMEOUT)
     controller = documents(flux, MANIFESTS / "controller.yaml", merge(image_values(), own_chart(flux), SMALL_SERVERS, gateway))
     flux.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(controller))
     for name, namespace in (("workspace-ctrl", NAMESPACE), ("models", TEAM)):
-        flux.kubectl("wait", f"helmrelease/{name}", "-n", namespace, "--for=condition=Ready", "--timeout=180s")
+        flux.kubectl("wait", f"helmrelease/{name}", "-n", namespace, "--for=condition=Ready", KUBECTL_TIMEOUT)
     # Flux has waited for the Workspace, although nobody had written a status of it when its chart was applied.
     assert {type_: workspaces.condition(flux, TEAM, "phi", type_).get("status") for type_ in READY} == dict.fromkeys(READY, "True")
     wait_answered(flux, TEAM, "phi", "phi-4-mini-instruct")
@@ -91,13 +92,13 @@ def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind,
     more = {"resource": workspaces.workspace()["resource"], "inference": {"template": {"spec": {"containers": []}}}}
     patch = json.dumps({"spec": {"values": {"workspaces": {"more": more}}}})
     flux.kubectl("patch", "helmrelease/models", "-n", TEAM, "--type=merge", f"--patch={patch}")
-    flux.kubectl("wait", "helmrelease/models", "-n", TEAM, "--for=condition=Ready=False", "--timeout=60s")
+    flux.kubectl("wait", "helmrelease/models", "-n", TEAM, "--for=condition=Ready=False", KUBECTL_TIMEOUT)
     refused = "--for=jsonpath={.status.conditions[?(@.type=='Released')].status}=False"
-    flux.kubectl("wait", "helmrelease/models", "-n", TEAM, refused, "--timeout=60s")
+    flux.kubectl("wait", "helmrelease/models", "-n", TEAM, refused, KUBECTL_TIMEOUT)
     said = json.dumps(workspaces.get(flux, TEAM, "helmrelease", "models")["status"]["conditions"])
     assert f"which system:serviceaccount:{TEAM}:deployer does not have" in said
 
-    flux.kubectl("delete", "helmrelease/models", "-n", TEAM, "--timeout=90s")
+    flux.kubectl("delete", "helmrelease/models", "-n", TEAM, KUBECTL_TIMEOUT)
     workspaces.wait_gone(flux, TEAM, "workspace", "phi")
-    flux.kubectl("delete", "helmrelease/workspace-ctrl", "-n", NAMESPACE, "--timeout=90s")
+    flux.kubectl("delete", "helmrelease/workspace-ctrl", "-n", NAMESPACE, KUBECTL_TIMEOUT)
     assert flux.kubectl("get", "deployments", "-n", NAMESPACE, "-o", "name") == ""

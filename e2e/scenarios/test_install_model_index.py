@@ -13,7 +13,7 @@ from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.chat import chat
 from e2e.release import FORBIDDEN, GATE, NAMESPACE, NO_FLUX, Release
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 INDEX = {"modelIndex": {"enabled": True, "namespaces": "all"}}
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:workspace-ctrl-models"
@@ -58,7 +58,7 @@ def check(release, namespace, behind, since):
     """
     cluster = release.cluster
     workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway={**behind, "aliases": [ALIAS]}))
-    workspaces.wait_ready(cluster, namespace, "phi", "Ready", seconds=120)
+    workspaces.wait_ready(cluster, namespace, "phi", "Ready")
     gateway = Gateway(cluster, workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"])
     listed = dict.fromkeys([MODEL, ALIAS], (f"/{namespace}/phi", True))
     until(lambda: gateway.models() == listed, "the list of models")
@@ -77,9 +77,9 @@ def check(release, namespace, behind, since):
 
     rest = workspaces.workspace("rest", gateway={**behind, "match": {"catchAll": True}})
     workspaces.apply(cluster, namespace, rest)
-    workspaces.wait_ready(cluster, namespace, "rest", "Ready", seconds=120)
+    workspaces.wait_ready(cluster, namespace, "rest", "Ready")
     until(lambda: gateway.models() == {MODEL: (None, None)}, "the model to answer for itself")
-    cluster.kubectl("delete", "workspace", "rest", "-n", namespace, "--timeout=60s")
+    cluster.kubectl("delete", "workspace", "rest", "-n", namespace, KUBECTL_TIMEOUT)
     until(lambda: gateway.models() == listed, "the list of models again")
 
     calls = cluster.audit_events(ACCOUNT, since)

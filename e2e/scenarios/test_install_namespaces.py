@@ -7,7 +7,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.release import GATE, wait_answered
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 NAMESPACE_SECONDS = 240
 """The namespace controller looks again only after half of the grace period of pods that are left, 165 s for model servers."""
@@ -31,8 +31,8 @@ def test_a_namespace_of_the_scope_can_be_deleted_and_the_release_upgraded_and_un
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     workspaces.wait_ready(cluster, team, "phi", "Ready")
     wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
-    cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
-    gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=120s")
+    cluster.kubectl("delete", "workspace", "phi", "-n", team, KUBECTL_TIMEOUT, actor="user")
+    gone = release.helm("uninstall", "workspace-ctrl", "--wait", KUBECTL_TIMEOUT)
     assert not gone.returncode, gone.stdout + gone.stderr
 
 
@@ -44,7 +44,7 @@ def test_a_namespace_that_is_deleted_while_the_controller_is_away_goes_when_it_i
     workspaces.wait_ready(cluster, f"{team}-n", "phi", "Ready")
     cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", "workspace-ctrl", "--replicas=0")
     cluster.kubectl(
-        "wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", "workspace-ctrl", "--for=delete", "--timeout=60s"
+        "wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", "workspace-ctrl", "--for=delete", KUBECTL_TIMEOUT
     )
     # As long as the namespace controller sees pods, it looks again only after half of their grace period.
     cluster.kubectl("scale", "deployment/phi", "-n", f"{team}-n", "--replicas=0")

@@ -10,7 +10,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import llm_d
 from e2e.release import ACCOUNT, GATE, NAMESPACE, NO_FLUX
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.chart.rights import granted, used
 
 REVIEWED = Path(__file__).parent / "rights"
@@ -58,7 +58,7 @@ def disturb(cluster, namespace):
         ours = item["metadata"]["annotations"]["workspace-ctrl/applied-hash"]
         cluster.kubectl("annotate", target, "-n", namespace, "workspace-ctrl/applied-hash=other", "--overwrite")
         path = f"--for=jsonpath={{.metadata.annotations['workspace-ctrl/applied-hash']}}={ours}"
-        cluster.kubectl("wait", target, "-n", namespace, path, "--timeout=30s")
+        cluster.kubectl("wait", target, "-n", namespace, path, KUBECTL_TIMEOUT)
 
 
 def leave_behind(cluster, namespace, behind):
@@ -76,7 +76,7 @@ def leave_behind(cluster, namespace, behind):
     workspaces.apply(cluster, namespace, left)
     workspaces.wait_ready(cluster, namespace, "left")
     cluster.kubectl("delete", "rolebinding/installer", "serviceaccount/installer", "-n", namespace)
-    cluster.kubectl("delete", "workspace", "left", "-n", namespace, "--timeout=120s")
+    cluster.kubectl("delete", "workspace", "left", "-n", namespace, KUBECTL_TIMEOUT)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def objectives_of_llm_d(first_release):
     first_release.cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
     workspaces.wait_served(first_release.cluster, OBJECTIVES[1])
     yield
-    first_release.cluster.kubectl("delete", "crd", OBJECTIVES[1], "--timeout=60s")
+    first_release.cluster.kubectl("delete", "crd", OBJECTIVES[1], KUBECTL_TIMEOUT)
 
 
 def lease_renewed(cluster):
@@ -108,17 +108,17 @@ def exercise(release, team, behind):
     for name, size in (("shrinks", LARGE), ("grows", SMALL)):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")
-    workspaces.wait_ready(cluster, team, "phi", seconds=120)
+    workspaces.wait_ready(cluster, team, "phi")
     workspaces.wait_ready(cluster, team, "phi", "ObjectivesReady")
     for name, size, old in (("shrinks", SMALL, "statefulset"), ("grows", LARGE, "deployment")):
-        cluster.kubectl("wait", "--for=create", f"{old}/{name}", "-n", team, "--timeout=30s")
+        cluster.kubectl("wait", "--for=create", f"{old}/{name}", "-n", team, KUBECTL_TIMEOUT)
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_gone(cluster, team, old, name)
     # Which objectives the endpoint picker of another pool reads is not known, so they are made in both API groups.
     borrowing = {**behind, "pool": {"ref": {"name": "phi-inferencepool"}}}
     workspaces.apply(cluster, team, workspaces.workspace("borrows", gateway={**borrowing, "objectives": objectives}))
     for kind in OBJECTIVES:
-        cluster.kubectl("wait", f"{kind}/borrows.interactive", "-n", team, "--for=create", "--timeout=60s")
+        cluster.kubectl("wait", f"{kind}/borrows.interactive", "-n", team, "--for=create", KUBECTL_TIMEOUT)
     disturb(cluster, team)
     # The node has no GPU for a further model beside two copies.
     cluster.kubectl("scale", "inferenceset", "copies", "-n", team, "--replicas=1", actor="user")
@@ -134,13 +134,13 @@ def exercise(release, team, behind):
     workspaces.apply(cluster, team, {**phi, "gateway": off})
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
     workspaces.wait_gone(cluster, team, OBJECTIVES[0], "phi.interactive")
-    workspaces.wait_reason(cluster, team, "copies", "Ready", "Ready", kind="inferenceset", seconds=120)
-    cluster.kubectl("delete", "inferenceset", "copies", "-n", team, "--timeout=60s")
+    workspaces.wait_reason(cluster, team, "copies", "Ready", "Ready", kind="inferenceset")
+    cluster.kubectl("delete", "inferenceset", "copies", "-n", team, KUBECTL_TIMEOUT)
     for name in ("phi", "borrows", "stored", "shrinks", "grows"):
-        cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")
+        cluster.kubectl("delete", "workspace", name, "-n", team, KUBECTL_TIMEOUT)
     # The audit log tells of a watch when it ends.
     cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", NAMESPACE, "--replicas=0")
-    cluster.kubectl("wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
+    cluster.kubectl("wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", NAMESPACE, "--for=delete", KUBECTL_TIMEOUT)
 
 
 @pytest.mark.usefixtures("objectives_of_llm_d")

@@ -7,6 +7,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.release import GATE, NO_FLUX, Release
+from e2e.waiting import KUBECTL_TIMEOUT
 from tests.chart.rights import missing
 from tests.plane.tenants import Tenant
 
@@ -174,7 +175,7 @@ def test_a_template_stays_in_its_namespace(developer):
     inference = {"template": {"metadata": {"name": "x", "namespace": "kube-system"}, "spec": {"containers": [SERVER]}}}
     assert developer.apply(workspace(inference)).startswith("ok ")
     workspaces.wait_ready(developer.cluster, developer.namespace, "mine", "WorkloadAccepted")
-    developer.cluster.kubectl("wait", "--for=create", "deployment/mine", "-n", developer.namespace, "--timeout=30s")
+    developer.cluster.kubectl("wait", "--for=create", "deployment/mine", "-n", developer.namespace, KUBECTL_TIMEOUT)
     assert workspaces.items(developer.cluster, "kube-system", "pods", "kaito.sh/workspace=mine") == []
 
 

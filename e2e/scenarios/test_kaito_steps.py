@@ -11,7 +11,7 @@ from e2e.chat import chat, fetch
 from e2e.cluster.addons.registry import BODY_ROUTER_CHART
 from e2e.cluster.catalog import GWIE, INFERENCE
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 GATEWAY = "inference-gateway"
 PHI, MISTRAL = "workspace-phi-4-mini", "workspace-mistral-7b-instruct"
@@ -81,10 +81,10 @@ def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, n
         workspaces.apply(cluster, namespace, *(objects if rule_comes == "after" else reversed(objects)))
         for kind in ("ocirepository", "helmrelease"):
             target = (f"{kind}/{PHI}-inferencepool", "-n", namespace)
-            cluster.kubectl("wait", *target, "--for=create", "--timeout=60s")
-            cluster.kubectl("wait", *target, "--for=condition=Ready", "--timeout=120s")
+            cluster.kubectl("wait", *target, "--for=create", KUBECTL_TIMEOUT)
+            cluster.kubectl("wait", *target, "--for=condition=Ready", KUBECTL_TIMEOUT)
         cluster.kubectl(
-            "wait", f"deployment/{PHI}-inferencepool-epp", "-n", namespace, "--for=condition=Available", "--timeout=120s"
+            "wait", f"deployment/{PHI}-inferencepool-epp", "-n", namespace, "--for=condition=Available", KUBECTL_TIMEOUT
         )
 
         workspaces.apply(cluster, namespace, route(any_request(PHI)))
@@ -96,9 +96,9 @@ def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, n
         chart = f"oci://{cluster.settings.registry}/charts/{BODY_ROUTER_CHART}"
         version = INFERENCE.version(GWIE)
         release = ("upgrade", "--install", ROUTER, chart, f"--version={version}", "--plain-http", "-n", namespace)
-        helm(*release, "--set", "provider.name=istio", "--set", f"inferenceGateway.name={GATEWAY}", "--wait", "--timeout=120s")
+        helm(*release, "--set", "provider.name=istio", "--set", f"inferenceGateway.name={GATEWAY}", "--wait", KUBECTL_TIMEOUT)
         workspaces.apply(cluster, namespace, route(requests_for(PHI), requests_for(MISTRAL)))
         for name in (PHI, MISTRAL):
             until(partial(answers, cluster, behind, name), f"{name} answers to its model's name")
-            workspaces.wait_ready(cluster, namespace, name, seconds=120)
+            workspaces.wait_ready(cluster, namespace, name)
         helm("uninstall", ROUTER, "-n", namespace)

@@ -13,6 +13,7 @@ from e2e.cluster import Form, LocalCluster, MissingCapabilityError, llm_d, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import helm
 from e2e.traffic import Traffic
+from e2e.waiting import KUBECTL_TIMEOUT
 
 MODEL = "phi-4-mini-instruct"
 RELEASE = f"phi-{llm_d.CHART}"
@@ -78,15 +79,15 @@ def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_re
         change = json.dumps({"spec": {"selector": {"matchLabels": {"kaito.sh/workspace": "another"}}}})
         cluster.kubectl("patch", "inferencepool", RELEASE, "-n", namespace, "--type=merge", "-p", change, actor="user")
         path = "jsonpath={.spec.selector.matchLabels.kaito\\.sh/workspace}=phi"
-        cluster.kubectl("wait", f"inferencepool/{RELEASE}", "-n", namespace, f"--for={path}", "--timeout=60s")
+        cluster.kubectl("wait", f"inferencepool/{RELEASE}", "-n", namespace, f"--for={path}", KUBECTL_TIMEOUT)
         for kind in ("service", "destinationrule", "role"):
             name = f"{PICKER}-sa" if kind == "role" else PICKER
             cluster.kubectl("delete", kind, name, "-n", namespace, actor="user")
-            cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, "--for=create", "--timeout=60s")
+            cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, "--for=create", KUBECTL_TIMEOUT)
         workspaces.wait_ready(cluster, namespace, "phi")
         # All is there again, and the proxy may still be getting what it lost and what it got in return: no object of the API tells.
         chats_until_answered(cluster, url(cluster, namespace), MODEL, "and now?", 5)
-        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
         assert names_of(cluster, namespace, "inferencepool") == set()
 
 

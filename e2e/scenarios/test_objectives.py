@@ -8,7 +8,7 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 HEADER = "x-gateway-inference-objective"
 PRIORITIES = {"v1": 10, "v2": 5}
@@ -80,4 +80,4 @@ def test_an_objective_of_a_member_has_its_priority_at_the_picker_of_that_member_
             until(lambda: assembled(cluster, namespace, member) >= expected, f"the endpoint picker of {member} to log requests")  # noqa: B023
             named = {entry for entry in assembled(cluster, namespace, member) if entry[0].endswith(".interactive")}
             assert named == expected
-        cluster.kubectl("delete", "workspace", *PRIORITIES, "-n", namespace, "--timeout=60s")
+        cluster.kubectl("delete", "workspace", *PRIORITIES, "-n", namespace, KUBECTL_TIMEOUT)

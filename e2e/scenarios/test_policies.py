@@ -13,7 +13,7 @@ from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.chat import fetch
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 PROBE_SECONDS = 1
 QUIET_SECONDS = 5.0
@@ -107,7 +107,7 @@ def serve(cluster, namespace, behind):
 
 def remove(cluster, namespace):
     with ControllerProcess(cluster, inside=True):
-        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s")
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT)
 
 
 def test_authorization_and_tokens_by_istio(serving_cluster, namespace):

@@ -14,6 +14,7 @@ from e2e import workspaces
 from e2e.chat import chat, chat_without_tokens, chats, fetch
 from e2e.cluster import MissingCapabilityError
 from e2e.controller import ACTOR, ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart"
 NAME = "workspace-phi-4-mini"
@@ -27,14 +28,14 @@ FIRST_WAVE = ("deployments", "services", "ocirepositories")
 @pytest.fixture
 def gateway(serving_cluster, namespace):
     serving_cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "gateway.yaml"))
-    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
+    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", KUBECTL_TIMEOUT)
     yield f"{namespace}/inference-gateway"
     serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
 
 
 def wait_until(holds):
     """Wait for what nothing tells of: that the gateway's proxy has got its new configuration."""
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -89,7 +90,7 @@ def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, 
         assert "True" in table
         assert "Helm install succeeded" in table
 
-        cluster.kubectl("delete", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), KUBECTL_TIMEOUT, actor="user")
         wait_until(lambda: chat(cluster, url, "phi-4-mini-instruct", "still there?").status == HTTPStatus.NOT_FOUND)
         for item in workspaces.items(cluster, namespace, "deployment,service,ocirepository", f"workspace-ctrl/workspace={NAME}"):
             workspaces.wait_gone(cluster, namespace, item["kind"], item["metadata"]["name"])

@@ -33,7 +33,7 @@ from e2e.scaling import (
     written_replicas,
 )
 from e2e.streaming import streaming
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.chart.helm import GATE
 from tests.chart.rights import AGENT, granted, used
 
@@ -106,7 +106,7 @@ def test_no_request_is_lost_at_zero_behind_envoy_gateway(envoy_gateway_cluster, 
         scaling_controller(cluster, tmp_path),
     ):
         bursts_at_zero(cluster, "default", gateway)
-        cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
+        cluster.kubectl("delete", KIND, NAME, "-n", "default", KUBECTL_TIMEOUT)
 
 
 def test_a_queue_adds_copies_and_they_go_without_a_cut_stream(scaling_cluster, namespace, gateway, controller):
@@ -164,7 +164,7 @@ def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, ga
     until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back", 180)
     assert get(cluster, namespace)["spec"]["replicas"] == 2
     crd = cluster.kubectl("get", "crd", "scaledobjects.keda.sh", "-o", "json")
-    cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--timeout=60s")
+    cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", KUBECTL_TIMEOUT)
     try:
         until(lambda: reason_of(cluster, namespace) == "KEDANotInstalled", "the missing kind to be told", 60)
         assert get(cluster, namespace)["spec"]["replicas"] == 2

@@ -72,7 +72,7 @@ def test_a_prometheus_is_the_source_of_loads_and_keda_s_end_is_told(measured_clu
         try:
             until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told", 300)
             # Nobody would start a copy now.
-            workspaces.wait_reason(cluster, namespace, NAME, "GatewayReady", "ScaledToZero", kind=KIND, seconds=60)
+            workspaces.wait_reason(cluster, namespace, NAME, "GatewayReady", "ScaledToZero", kind=KIND)
             assert get(cluster, namespace)["spec"]["replicas"] == 0
         finally:
             cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
@@ -112,7 +112,7 @@ def test_behind_kthena_router_the_last_copy_stays_and_requests_to_none_are_refus
         cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused=true", actor="user")
         until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told", 60)
         cluster.kubectl("scale", KIND, NAME, "-n", namespace, "--replicas=0", actor="user")
-        workspaces.wait_reason(cluster, namespace, NAME, "GatewayReady", "ScaledToZero", kind=KIND, seconds=60)
+        workspaces.wait_reason(cluster, namespace, NAME, "GatewayReady", "ScaledToZero", kind=KIND)
         until(lambda: workspaces.items(cluster, namespace, "pod", PODS) == [], "its last pod to end", 120)
         answers = burst(cluster, url)
         slowest = max(answer["seconds"] for answer in answers)

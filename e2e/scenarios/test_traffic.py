@@ -17,7 +17,7 @@ import e2e.answers
 from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 GROUP = "chat"
 MODEL = "phi-4-mini-instruct"
@@ -121,7 +121,7 @@ def serve(cluster, namespace, behind):
     for name in MEMBERS:
         workspaces.wait_ready(cluster, namespace, name, "GatewayReady", 120)
     path = '--for=jsonpath={.status.conditions[?(@.type=="GatewayReady")].status}=True'
-    cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, "--timeout=120s")
+    cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, KUBECTL_TIMEOUT)
     workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")  # the route is there
     until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "both versions to be in the route")
     url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
@@ -137,7 +137,7 @@ def check_shares(cluster, url):
     shares: Counter[str] = Counter()
     for _ in range(2):
         with Answers(cluster, url, FAST, REQUESTS) as divided:
-            until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
+            until(lambda: len(divided.found) == REQUESTS, "all requests to be answered")
         shares.update(map(version_of, divided.found))
         print(f"of {shares.total()} requests: {dict(shares)}")
         assert shares.keys() == {"v1", "v2"}
@@ -177,9 +177,9 @@ def check_fallback(cluster, namespace, answers):
 
 def check_removed(cluster, namespace):
     """The route of the group leads to the members that are left, and goes with the last."""
-    cluster.kubectl("delete", "workspace", "v1", "v2", "-n", namespace, "--timeout=60s")
+    cluster.kubectl("delete", "workspace", "v1", "v2", "-n", namespace, KUBECTL_TIMEOUT)
     until(lambda: weights(cluster, namespace) == "spare=100", "the last member to have all requests")
-    cluster.kubectl("delete", "inferenceset", "spare", "-n", namespace, "--timeout=60s")
+    cluster.kubectl("delete", "inferenceset", "spare", "-n", namespace, KUBECTL_TIMEOUT)
     workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
 
 

@@ -6,6 +6,7 @@ from e2e import earlier, workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.controller import ControllerProcess
 from e2e.traffic import Traffic
+from e2e.waiting import KUBECTL_TIMEOUT
 
 MODEL = "phi-4-mini-instruct"
 OPTIONS = ("--probe", "models", "--model-server-image", VLLM_IMAGE)
@@ -66,8 +67,8 @@ def settle(cluster, namespace):
     """Wait until the controller has worked on the Workspace before: keys are worked on in order, so one of now is done after it."""
     workspaces.apply(cluster, namespace, workspaces.workspace(MARKER, gateway={"enabled": False}))
     workspaces.wait_reason(cluster, namespace, MARKER, "WorkloadAccepted", "Accepted")
-    cluster.kubectl("delete", "workspace", MARKER, "-n", namespace, "--timeout=60s")
-    workspaces.wait_ready(cluster, namespace, "phi", "Ready", seconds=240)
+    cluster.kubectl("delete", "workspace", MARKER, "-n", namespace, KUBECTL_TIMEOUT)
+    workspaces.wait_ready(cluster, namespace, "phi", "Ready")
 
 
 @pytest.mark.timeout(1800)

@@ -10,7 +10,7 @@ from e2e import workspaces
 from e2e.chat import chat_until_answered, chats_until_answered, fetch
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 REQUESTS = 60
 TWO_NODES = {
@@ -156,9 +156,9 @@ def test_a_pod_template_serves_on_its_own_port_and_its_edits_roll_out(serving_cl
             "-n",
             namespace,
             f"--for=jsonpath={{.status.observedGeneration}}={before + 1}",
-            "--timeout=30s",
+            KUBECTL_TIMEOUT,
         )
-        cluster.kubectl("rollout", "status", "deployment/mine", "-n", namespace, "--timeout=60s")
+        cluster.kubectl("rollout", "status", "deployment/mine", "-n", namespace, KUBECTL_TIMEOUT)
         workspaces.wait_ready(cluster, namespace, "mine", "Ready")
         wait_model(cluster, url, "second")
 
@@ -179,7 +179,7 @@ def test_a_config_map_is_waited_for_and_its_edits_roll_out(serving_cluster, name
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         assert "--max-model-len=4096" in workspaces.command_of(cluster, namespace, "deployment", "phi")
         workspaces.apply(cluster, namespace, config(8192))
-        cluster.kubectl("wait", "deployment/phi", "-n", namespace, "--for=jsonpath={.status.observedGeneration}=2", "--timeout=30s")
+        cluster.kubectl("wait", "deployment/phi", "-n", namespace, "--for=jsonpath={.status.observedGeneration}=2", KUBECTL_TIMEOUT)
         assert "--max-model-len=8192" in workspaces.command_of(cluster, namespace, "deployment", "phi")
         assert controller.calls(namespace)["get", "configmaps"] == 2
 

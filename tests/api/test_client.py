@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from e2e.waiting import KUBECTL_TIMEOUT
 from workspace_ctrl.cache.watches import DEPLOYMENT, SERVICE
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
@@ -80,7 +81,7 @@ async def test_what_the_server_refuses_is_quoted(client, plane_namespace):
 
 async def test_a_quota_is_forbidden(client, plane, plane_namespace):
     plane.kubectl("create", "quota", "none", "--hard=count/services=0", "-n", plane_namespace)
-    plane.kubectl("wait", "resourcequota/none", "-n", plane_namespace, "--for=jsonpath={.status.used}", "--timeout=30s")
+    plane.kubectl("wait", "resourcequota/none", "-n", plane_namespace, "--for=jsonpath={.status.used}", KUBECTL_TIMEOUT)
     with pytest.raises(ForbiddenError, match="exceeded quota: none"):
         await client.apply(SERVICE, service(plane_namespace), force=True, dry_run=True)
 

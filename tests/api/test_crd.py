@@ -6,6 +6,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.cluster import ClusterError
+from e2e.waiting import KUBECTL_TIMEOUT
 from workspace_ctrl.api.crd import SERVED_VERSIONS
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import in_set_words, parse_inference_set
@@ -62,7 +63,7 @@ def test_what_nobody_has_observed_yet_says_so_and_is_waited_for(installed, plane
     apply = ("apply", "--server-side", "--subresource=status", "--field-manager=workspace-ctrl", "-n", plane_namespace, "-f", "-")
     installed.kubectl(*apply, input=json.dumps(about))
     assert workspaces.get(installed, plane_namespace, kind, "unseen")["status"] == written
-    installed.kubectl(*wait, "--timeout=30s")
+    installed.kubectl(*wait, KUBECTL_TIMEOUT)
 
 
 def test_an_inference_set_has_a_scale_subresource(installed, plane_namespace):

@@ -17,7 +17,7 @@ from e2e import earlier, workspaces
 from e2e.cluster import Cluster, Form, down, up
 from e2e.cluster.addons import ALL
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 RECORDED = Path(__file__).with_name(f"{earlier.VERSION}.json")
 NAMESPACE = "recorded"
@@ -60,7 +60,7 @@ def record(cluster: Cluster) -> list[dict[str, Any]]:
     cluster.kubectl("apply", "--server-side", "-f", "-", input=crd)
     workspaces.wait_served(cluster, "workspaces.kaito.sh")
     cluster.kubectl("create", "namespace", NAMESPACE)
-    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", NAMESPACE, "--timeout=30s")
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", NAMESPACE, KUBECTL_TIMEOUT)
     workspaces.apply(cluster, NAMESPACE, *workspaces.played_gateway())
     lease = ("--leader-elect", "--leader-election-namespace", NAMESPACE)
     with ControllerProcess(cluster, *lease, source=folder):

@@ -6,6 +6,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 from tests.faults import aftermath
 
 CRDS = ("helmreleases.helm.toolkit.fluxcd.io", "ocirepositories.source.toolkit.fluxcd.io")
@@ -23,7 +24,7 @@ def test_crds_of_flux_go_and_come_back(installed, plane_namespace, behind):
         names = aftermath.create(installed, plane_namespace, behind, 3)
         aftermath.wait_all_ready(installed, plane_namespace, names)
         try:
-            installed.kubectl("delete", "crd", *CRDS, "--timeout=180s")
+            installed.kubectl("delete", "crd", *CRDS, KUBECTL_TIMEOUT)
             for name in names:
                 found = workspaces.wait_reason(installed, plane_namespace, name, "GatewayReady", "CRDsNotAvailable")
                 assert (found["status"], found["message"].endswith("install Flux")) == ("False", True)

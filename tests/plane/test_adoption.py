@@ -4,6 +4,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 ADOPT = "workspace-ctrl/adopt"
 LABEL = "workspace-ctrl/workspace"
@@ -78,7 +79,7 @@ def test_an_object_of_a_user_is_refused_until_it_is_handed_over(installed, plane
 
         annotate(installed, plane_namespace, "-")
         installed.kubectl("delete", kind, "phi", "-n", plane_namespace, actor="user")
-        installed.kubectl("wait", f"{kind}/phi", "-n", plane_namespace, "--for=create", "--timeout=30s")
+        installed.kubectl("wait", f"{kind}/phi", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
         assert owner_of(installed, plane_namespace, kind) == [("Workspace", "phi")]
 
@@ -134,7 +135,7 @@ def test_what_kaito_left_is_recognised_and_taken_over_on_request(installed, plan
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=behind))
     workspaces.apply(installed, plane_namespace, *kaito(installed, plane_namespace))
     release = ("helmrelease/phi-inferencepool", "-n", plane_namespace)
-    installed.kubectl("wait", *release, "--for=condition=Ready", "--timeout=60s", check=False)
+    installed.kubectl("wait", *release, "--for=condition=Ready", KUBECTL_TIMEOUT)
     before = {
         kind: workspaces.get(installed, plane_namespace, kind, "phi-inferencepool") for kind in ("helmrelease", "inferencepool")
     }
@@ -153,7 +154,7 @@ def test_what_kaito_left_is_recognised_and_taken_over_on_request(installed, plan
         assert spec["interval"] == "30m"
         assert "namespace" not in spec["chartRef"]
         annotate(installed, plane_namespace, "-")
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         for kind in ("deployment", "service"):
             workspaces.wait_gone(installed, plane_namespace, kind, "phi")
         assert (

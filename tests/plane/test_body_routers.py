@@ -8,7 +8,7 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 ROUTER = "inference-gateway-body-router"
 KINDS = "ocirepository,helmrelease,deployment,service,envoyfilter,destinationrule"
@@ -98,7 +98,7 @@ def test_it_comes_with_the_first_workspace_is_shared_and_goes_with_the_last(
         writes = controller.writes(gateways)
         # The source, the release, and the release again, to connect what runs.
         assert (writes["patch", "ocirepositories"], writes["patch", "helmreleases"]) == (1, 2)
-        cluster.kubectl("delete", "workspace", "phi", "-n", one, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "phi", "-n", one, KUBECTL_TIMEOUT, actor="user")
         assert workspaces.get(cluster, gateways, "helmrelease", ROUTER)["metadata"].get("deletionTimestamp") is None
     with ControllerProcess(cluster, config()) as restarted:
         # A Workspace made now shows that the others were looked at before it.
@@ -177,7 +177,7 @@ def test_what_somebody_changes_in_its_flux_objects_is_brought_back(installed, pl
         change = json.dumps({"spec": {"values": {"provider": {"name": "none"}}}})
         cluster.kubectl("patch", "helmrelease", ROUTER, "-n", gateways, "--type=merge", "-p", change, actor="user")
         path = "--for=jsonpath={.spec.values.provider.name}=istio"
-        cluster.kubectl("wait", f"helmrelease/{ROUTER}", "-n", gateways, path, "--timeout=30s")
+        cluster.kubectl("wait", f"helmrelease/{ROUTER}", "-n", gateways, path, KUBECTL_TIMEOUT)
         cluster.kubectl("delete", "ocirepository", ROUTER, "-n", gateways, actor="user")
-        cluster.kubectl("wait", "--for=create", f"ocirepository/{ROUTER}", "-n", gateways, "--timeout=30s")
+        cluster.kubectl("wait", "--for=create", f"ocirepository/{ROUTER}", "-n", gateways, KUBECTL_TIMEOUT)
         ready(cluster, namespace)

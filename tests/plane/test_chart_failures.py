@@ -8,6 +8,7 @@ import pytest
 from e2e import flux, workspaces
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
 PATIENT_SECONDS = 150
 """Longer than the controller waits before it says that nobody works on something."""
@@ -24,7 +25,7 @@ def create(cluster, namespace, behind, name="phi"):
     workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=behind))
 
 
-def message(cluster, namespace, type_, reason, *, name="phi", seconds=workspaces.WAIT_SECONDS):
+def message(cluster, namespace, type_, reason, *, name="phi", seconds=WAIT_SECONDS):
     """The message of a condition once it has that reason, without the names and numbers of this run."""
     found = workspaces.wait_reason(cluster, namespace, name, type_, reason, seconds=seconds)
     return normal(found["message"], namespace)
@@ -104,11 +105,11 @@ def test_a_registry_that_goes_down_later_hurts_nobody(installed, plane_namespace
         try:
             ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "now")
             installed.kubectl(
-                "wait", "ocirepository/phi-inferencepool", "-n", plane_namespace, "--for=condition=FetchFailed", "--timeout=30s"
+                "wait", "ocirepository/phi-inferencepool", "-n", plane_namespace, "--for=condition=FetchFailed", KUBECTL_TIMEOUT
             )
             before = workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")
             chart = 'jsonpath={.status.conditions[?(@.type=="ChartReady")].status}=True'
-            installed.kubectl("wait", "workspace/phi", "-n", plane_namespace, f"--for={chart}", "--timeout=30s")
+            installed.kubectl("wait", "workspace/phi", "-n", plane_namespace, f"--for={chart}", KUBECTL_TIMEOUT)
             assert before["status"] == "True"
         finally:
             installed.start_program("registry")
@@ -232,7 +233,7 @@ def test_a_quota_that_refuses_the_endpoint_picker(installed, plane_namespace, be
     with ControllerProcess(installed):
         workspaces.apply(installed, plane_namespace, quota)
         installed.kubectl(
-            "wait", "resourcequota/small", "-n", plane_namespace, "--for=jsonpath={.status.hard.pods}=1", "--timeout=30s"
+            "wait", "resourcequota/small", "-n", plane_namespace, "--for=jsonpath={.status.hard.pods}=1", KUBECTL_TIMEOUT
         )
         create(installed, plane_namespace, {"enabled": False})
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")

@@ -7,6 +7,7 @@ import pytest
 from e2e import policies, workspaces
 from e2e.controller import ControllerProcess
 from e2e.repacking import helm, repack
+from e2e.waiting import KUBECTL_TIMEOUT
 
 RELEASE = "phi-inferencepool"
 WRONG = "v1.5.9"
@@ -47,7 +48,7 @@ def test_each_version_is_looked_at_once_and_nothing_that_is_in_use(installed, pl
         assert looked_at(controller) == ["chart inferencepool v1.5.0"]
         apply(installed, plane_namespace, chart={"version": "v1.4.0"}, **behind)
         path = "jsonpath={.status.gateway.chart.version}=v1.4.0"
-        installed.kubectl("wait", "workspace/phi", "-n", plane_namespace, f"--for={path}", "--timeout=60s")
+        installed.kubectl("wait", "workspace/phi", "-n", plane_namespace, f"--for={path}", KUBECTL_TIMEOUT)
         workspaces.wait_ready(installed, plane_namespace, "phi")
         assert looked_at(controller) == ["chart inferencepool v1.5.0", "chart inferencepool v1.4.0"]
     with ControllerProcess(installed, *checking) as controller:

@@ -11,7 +11,7 @@ from e2e.cluster.catalog import FLUX
 from e2e.cluster.errors import ClusterError
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 VERSIONS = ("v1.0.1", "v1.1.0", "v1.2.1", "v1.3.1", "v1.4.0", "v1.5.0")
 RELEASE = "phi-inferencepool"
@@ -121,7 +121,7 @@ def test_a_version_with_build_metadata_is_installed_by_its_tag(installed, plane_
 def wait_two_replicas(cluster, namespace):
     """Wait until the release asks for two endpoint pickers."""
     replicas = "--for=jsonpath={.spec.values.inferenceExtension.replicas}=2"
-    cluster.kubectl("wait", f"helmrelease/{RELEASE}", "-n", namespace, replicas, "--timeout=60s")
+    cluster.kubectl("wait", f"helmrelease/{RELEASE}", "-n", namespace, replicas, KUBECTL_TIMEOUT)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_new_values_are_not_written_before_the_new_chart_is_fetched(installed, p
         try:
             apply(installed, plane_namespace, chart={"version": "v1.5.0"}, endpointPicker={"replicas": 2}, **behind)
             installed.kubectl(
-                "wait", f"ocirepository/{RELEASE}", "-n", plane_namespace, "--for=jsonpath={.spec.ref.tag}=v1.5.0", "--timeout=30s"
+                "wait", f"ocirepository/{RELEASE}", "-n", plane_namespace, "--for=jsonpath={.spec.ref.tag}=v1.5.0", KUBECTL_TIMEOUT
             )
             # A Workspace made now shows that the changed source was looked at before it: keys are worked on in order.
             apply_small(installed, plane_namespace, "later", enabled=False)
@@ -225,7 +225,7 @@ def test_a_workspace_can_pin_the_chart_of_a_listed_source_and_no_other(installed
             "-n",
             plane_namespace,
             f"--for=jsonpath={{.status.artifact.revision}}={chart['digest']}",
-            "--timeout=30s",
+            KUBECTL_TIMEOUT,
         )
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
         apply(installed, plane_namespace, chart={"name": "elsewhere"}, **behind)
@@ -265,7 +265,7 @@ def test_flux_installs_with_the_service_account_and_says_what_it_lacks(installed
             "annotate", "helmrelease", RELEASE, "-n", plane_namespace, "reconcile.fluxcd.io/requestedAt=2026-01-01T00:00:00Z"
         )
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s")
+        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT)
 
 
 HARMFUL_VALUES = {
@@ -340,7 +340,7 @@ def test_values_of_a_config_map_are_taken_where_the_installation_allows_them(ins
 def second_namespace(installed, plane_namespace):
     name = f"{plane_namespace}-b"
     installed.kubectl("create", "namespace", name)
-    installed.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=30s")
+    installed.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, KUBECTL_TIMEOUT)
     yield name
     installed.kubectl("delete", "namespace", name, "--wait=false")
 

@@ -7,6 +7,7 @@ import pytest
 
 from e2e import flux, workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
 PICKER = "phi-inferencepool-epp"
 PARTS = {
@@ -48,10 +49,10 @@ def wait_back(cluster, namespace, kind, old):
     started = time.monotonic()
     while True:
         # If Flux has missed a deletion, being at work, the next request comes later than the one before: half a minute and more.
-        cluster.kubectl("wait", f"{kind}/{PARTS[kind]}", "-n", namespace, "--for=create", "--timeout=100s")
+        cluster.kubectl("wait", f"{kind}/{PARTS[kind]}", "-n", namespace, "--for=create", KUBECTL_TIMEOUT)
         if uid(cluster, namespace, kind) != old:
             return time.monotonic() - started
-        assert time.monotonic() - started < workspaces.WAIT_SECONDS, f"{kind} was not deleted"
+        assert time.monotonic() - started < WAIT_SECONDS, f"{kind} was not deleted"
 
 
 def settle(cluster, namespace):
@@ -115,7 +116,7 @@ def test_all_at_once_come_back(installed, plane_namespace, ready, capsys):
 def test_an_edited_object_is_brought_back(installed, plane_namespace, ready, target, change, field):
     flux.wait_edits_count(installed, plane_namespace, "phi-inferencepool")
     installed.kubectl("patch", target, "-n", plane_namespace, "--type=merge", "-p", json.dumps(change), actor="user")
-    installed.kubectl("wait", target, "-n", plane_namespace, f"--for=jsonpath={{{field.replace('=', '}=', 1)}", "--timeout=30s")
+    installed.kubectl("wait", target, "-n", plane_namespace, f"--for=jsonpath={{{field.replace('=', '}=', 1)}", KUBECTL_TIMEOUT)
 
 
 def test_objects_that_were_deleted_while_the_controller_was_away_come_back(installed, plane_namespace, gateway):
@@ -138,10 +139,10 @@ def test_a_look_of_flux_is_no_news(installed, plane_namespace, ready):
         value = f"look-{number}"
         installed.kubectl(*annotate, f"reconcile.fluxcd.io/requestedAt={value}", actor="user")
         handled = f"--for=jsonpath={{.status.lastHandledReconcileAt}}={value}"
-        installed.kubectl("wait", "helmrelease/phi-inferencepool", "-n", plane_namespace, handled, "--timeout=30s")
+        installed.kubectl("wait", "helmrelease/phi-inferencepool", "-n", plane_namespace, handled, KUBECTL_TIMEOUT)
     # A change that needs a write shows that all events before it were looked at.
     installed.kubectl("delete", "service", "phi", "-n", plane_namespace, actor="user")
-    installed.kubectl("wait", "service/phi", "-n", plane_namespace, "--for=create", "--timeout=30s")
+    installed.kubectl("wait", "service/phi", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
     assert workspaces.get(installed, plane_namespace, "workspace", "phi")["status"] == status
     made = ready.writes(plane_namespace) - before
     assert made == {("patch", "services"): 1}

@@ -9,7 +9,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.plane.test_chart_inputs import SERVICE_MONITORS
 
 RELEASE = "phi-inferencepool"
@@ -79,7 +79,7 @@ def make(cluster, place, gateway, gateways):
 def test_nothing_is_left_of_a_workspace_that_is_removed(installed, running, plane_namespace, gateway, place):
     with running():
         make(installed, place, gateway, plane_namespace)
-        installed.kubectl("delete", "workspace", "phi", "-n", place, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", place, KUBECTL_TIMEOUT, actor="user")
         wait_for(installed, place, ())
 
 
@@ -87,14 +87,14 @@ def test_nothing_is_left_where_a_user_deletes_the_release_before(installed, runn
     with running():
         make(installed, place, gateway, plane_namespace)
         uid = workspaces.get(installed, place, "helmrelease", RELEASE)["metadata"]["uid"]
-        installed.kubectl("delete", "helmrelease", RELEASE, "-n", place, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "helmrelease", RELEASE, "-n", place, KUBECTL_TIMEOUT, actor="user")
         until(
             lambda: uid not in {item["metadata"]["uid"] for item in workspaces.items(installed, place, "helmreleases")},
             "the release to be another one",
         )
         workspaces.wait_ready(installed, place, "phi")
         wait_for(installed, place, KINDS)
-        installed.kubectl("delete", "workspace", "phi", "-n", place, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", place, KUBECTL_TIMEOUT, actor="user")
         wait_for(installed, place, ())
 
 
@@ -114,7 +114,7 @@ def test_nothing_is_left_where_flux_is_away_meanwhile(installed, running, plane_
 def test_nothing_is_left_of_a_namespace_that_is_deleted(installed, running, plane_namespace, gateway, place):
     with running():
         make(installed, place, gateway, plane_namespace)
-        installed.kubectl("delete", "namespace", place, "--timeout=120s", actor="user")
+        installed.kubectl("delete", "namespace", place, KUBECTL_TIMEOUT, actor="user")
         wait_for(installed, place, ())
 
 
@@ -130,5 +130,5 @@ def test_nothing_is_left_of_a_namespace_where_all_are_away_meanwhile(
     until(lambda: workspaces.items(installed, place, "secrets") == [], "the Secrets of Helm to be gone")
     come_back()
     with running():
-        installed.kubectl("wait", f"namespace/{place}", "--for=delete", "--timeout=120s")
+        installed.kubectl("wait", f"namespace/{place}", "--for=delete", KUBECTL_TIMEOUT)
         wait_for(installed, place, ())

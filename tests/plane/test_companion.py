@@ -8,7 +8,7 @@ import yaml
 
 from e2e import policies, workspaces
 from e2e.controller import ACTOR, ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.chart.helm import GATE
 from tests.chart.rights import AGENT, granted, used
 from tests.plane import kaito
@@ -115,7 +115,7 @@ def test_a_workspace_can_be_deleted_while_the_controller_is_away(installed, plan
     workspaces.apply(installed, plane_namespace, kaito.stateful_set(live))
     with ControllerProcess(installed, "--mode=companion"):
         workspaces.wait_ready(installed, plane_namespace, "phi")
-    installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+    installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
     for kind, name in gateway_side("phi"):
         # The garbage collector deletes them, which may take more than a minute after changes of CRDs.
         workspaces.wait_gone(installed, plane_namespace, kind, name, COLLECTED_SECONDS)
@@ -173,9 +173,9 @@ def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plan
 @pytest.fixture
 def before_inference_sets(installed, beside_kaito) -> Iterator[None]:
     """The same without the CRD of InferenceSets, as where KAITO's feature gate for them was never on."""
-    installed.kubectl("delete", "crd", SETS, "--timeout=120s")
+    installed.kubectl("delete", "crd", SETS, KUBECTL_TIMEOUT)
     yield
-    installed.kubectl("delete", "crd", SETS, "--timeout=120s")
+    installed.kubectl("delete", "crd", SETS, KUBECTL_TIMEOUT)
     create_sets(installed, crd(SET_KIND))
 
 
@@ -238,4 +238,4 @@ def test_inference_sets_are_read_and_written_in_whatever_version_kaito_serves(
     assert not [line for line in controller.log if "Traceback" in line or "ERROR" in line]
     # How soon the garbage collector knows the owner's new version is its own matter: after changes of CRDs it took more than a minute.
     assert owners(installed, plane_namespace, "phi") == {"kaito.sh/v1beta1"}
-    installed.kubectl("delete", f"{new}/phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+    installed.kubectl("delete", f"{new}/phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")

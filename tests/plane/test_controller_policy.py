@@ -12,7 +12,7 @@ import pytest
 from e2e import policies, workspaces
 from e2e.controller import ACTOR
 from e2e.release import NAMESPACE
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 LABEL = "workspace-ctrl/workspace"
 FLUX = {"OCIRepository": "source.toolkit.fluxcd.io/v1", "HelmRelease": "helm.toolkit.fluxcd.io/v2"}
@@ -162,9 +162,9 @@ def attacker(installed):
     installed.kubectl("create", "namespace", namespace)
     workspaces.apply(installed, namespace, workspaces.workspace("phi"), workspaces.inference_set("copies"), *THEIRS)
     # What others make a moment later would be taken for what an attempt has changed: the cluster's authority, and Flux's finalizer.
-    installed.kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", namespace, "--timeout=60s")
+    installed.kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", namespace, KUBECTL_TIMEOUT)
     finalizer = "--for=jsonpath={.metadata.finalizers[0]}=finalizers.fluxcd.io"
-    installed.kubectl("wait", "ocirepository/theirs", "-n", namespace, finalizer, "--timeout=60s")
+    installed.kubectl("wait", "ocirepository/theirs", "-n", namespace, finalizer, KUBECTL_TIMEOUT)
     yield Attacker(installed, namespace)
     installed.kubectl("delete", "namespace", namespace, "--wait=false")
 

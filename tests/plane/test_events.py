@@ -7,6 +7,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import WAIT_SECONDS
 
 
 def events(cluster, namespace):
@@ -24,7 +25,7 @@ def counts(cluster, namespace):
 
 def wait_counts(cluster, namespace, expected):
     """Wait until the events on Workspaces happened so often; they are written after the status."""
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while (found := counts(cluster, namespace)) != expected:
         assert time.monotonic() < deadline, f"{found}, not {expected}"
         time.sleep(0.1)

@@ -8,7 +8,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.flux import wait_done
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.plane.counting_registry import CountingRegistry
 
 VALUES = {"inferencePool": {"modelServers": {"matchLabels": {"app": "ours"}}}}
@@ -67,7 +67,7 @@ class Flux:
 
     def wait(self, target, *conditions):
         for condition in conditions:
-            self.cluster.kubectl("wait", target, "-n", self.namespace, f"--for={condition}", "--timeout=60s")
+            self.cluster.kubectl("wait", target, "-n", self.namespace, f"--for={condition}", KUBECTL_TIMEOUT)
 
     def wait_ready(self, target):
         """Wait until an object is Ready, and all else of its status has been written, too."""
@@ -317,5 +317,5 @@ def test_flux_leaves_the_objects_behind_when_a_release_is_deleted_that(flux, how
         flux.patch("helmrelease/release", {"spec": {"suspend": True}})
     else:
         flux.cluster.kubectl("delete", "serviceaccount", "tenant", "-n", flux.namespace)
-    flux.cluster.kubectl("delete", "helmrelease", "release", "-n", flux.namespace, "--timeout=60s")
+    flux.cluster.kubectl("delete", "helmrelease", "release", "-n", flux.namespace, KUBECTL_TIMEOUT)
     assert flux.get("inferencepool", "release")["metadata"].get("deletionTimestamp") is None

@@ -6,7 +6,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.chart.helm import GATE, render
 
 EDITOR = "editor"
@@ -85,6 +85,6 @@ def test_flux_installs_with_the_service_account_of_the_installation_unless_a_wor
         )
         for name, account in (("phi", "flux-tenant"), ("own", "mine")):
             release = (f"helmrelease/{name}-inferencepool", "-n", plane_namespace)
-            installed.kubectl("wait", "--for=create", *release, "--timeout=60s")
+            installed.kubectl("wait", "--for=create", *release, KUBECTL_TIMEOUT)
             spec = workspaces.get(installed, plane_namespace, "helmrelease", f"{name}-inferencepool")["spec"]
             assert spec["serviceAccountName"] == account

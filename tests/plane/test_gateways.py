@@ -8,7 +8,7 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 ROUTE = "gateway.networking.k8s.io/v1"
 BY_MODEL = {"match": {"header": True}}
@@ -85,7 +85,7 @@ def test_the_older_of_two_has_the_model_s_name_and_the_younger_gets_it_when_the_
         found = workspaces.wait_reason(cluster, namespace, "b-younger", "GatewayReady", "ModelNameConflict")
         assert f"are already routed to Workspace {namespace}/a-older" in found["message"]
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-older")
-        cluster.kubectl("wait", "httproute/b-younger", "-n", namespace, "--for=create", "--timeout=60s")
+        cluster.kubectl("wait", "httproute/b-younger", "-n", namespace, "--for=create", KUBECTL_TIMEOUT)
         assert headers_of(cluster, namespace, "b-younger") == []
     with ControllerProcess(cluster) as restarted:
         # A Workspace made now shows that the others were looked at before it.
@@ -93,7 +93,7 @@ def test_the_older_of_two_has_the_model_s_name_and_the_younger_gets_it_when_the_
         workspaces.wait_ready(cluster, namespace, "later", "Ready")
         writes = restarted.writes(namespace)
         assert writes["patch", "httproutes"] == 0
-        cluster.kubectl("delete", "workspace", "a-older", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "a-older", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
         workspaces.wait_ready(cluster, namespace, "b-younger", "Ready")
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "b-younger")
 
@@ -113,10 +113,10 @@ def test_a_workspace_of_another_shard_that_was_there_before_keeps_the_model_s_na
         assert (
             f"are already routed to Workspace or InferenceSet {namespace}/older" in found["message"]
         )  # of another shard: not seen
-        cluster.kubectl("wait", "httproute/a-younger", "-n", namespace, "--for=create", "--timeout=60s")
+        cluster.kubectl("wait", "httproute/a-younger", "-n", namespace, "--for=create", KUBECTL_TIMEOUT)
         assert headers_of(cluster, namespace, "a-younger") == []
         assert workspaces.condition(cluster, namespace, "older", "GatewayReady")["status"] == "True"
-        cluster.kubectl("delete", "workspace", "older", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "older", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
         workspaces.wait_ready(cluster, namespace, "a-younger", "Ready")
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-younger")
 

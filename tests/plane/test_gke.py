@@ -7,6 +7,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import llm_d
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 CLASS = "gke-l7-regional-external-managed"
 POLICIES = {"HealthCheckPolicy": "healthcheckpolicies", "GCPBackendPolicy": "gcpbackendpolicies"}
@@ -41,7 +42,7 @@ def behind(installed, plane_namespace):
     installed.kubectl("delete", "gateway", "inference-gateway", "-n", plane_namespace)
     installed.kubectl("delete", "gatewayclass", CLASS)
     for plural in POLICIES.values():
-        installed.kubectl("delete", "crd", f"{plural}.networking.gke.io", "--timeout=60s")
+        installed.kubectl("delete", "crd", f"{plural}.networking.gke.io", KUBECTL_TIMEOUT)
 
 
 @pytest.mark.parametrize(
@@ -57,22 +58,22 @@ def test_the_load_balancer_checks_the_model_server_and_has_the_timeout_that_no_r
         document = workspaces.workspace(gateway={**behind, "chart": {"name": "chosen"}, "timeout": "10m"})
         workspaces.apply(installed, plane_namespace, document)
         release = f"phi-{chart}"
-        installed.kubectl("wait", f"healthcheckpolicy/{release}", "-n", plane_namespace, "--for=create", "--timeout=60s")
+        installed.kubectl("wait", f"healthcheckpolicy/{release}", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         spec = workspaces.get(installed, plane_namespace, "healthcheckpolicy", release)["spec"]
         assert spec["default"]["config"] == {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health", "port": 5000}}
         assert spec["default"]["checkIntervalSec"] == 2  # the chart's own
         assert spec["targetRef"]["name"] == release
-        installed.kubectl("wait", f"gcpbackendpolicy/{release}", "-n", plane_namespace, "--for=create", "--timeout=60s")
+        installed.kubectl("wait", f"gcpbackendpolicy/{release}", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         limit = workspaces.get(installed, plane_namespace, "gcpbackendpolicy", release)["spec"]["default"]
         assert limit["timeoutSec"] == 600
         assert limit["logging"] == {"enabled": True}  # the chart's own
-        installed.kubectl("wait", "httproute/phi", "-n", plane_namespace, "--for=create", "--timeout=60s")
+        installed.kubectl("wait", "httproute/phi", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         rules = workspaces.get(installed, plane_namespace, "httproute", "phi")["spec"]["rules"]
         assert all("timeouts" not in rule for rule in rules)
         # Helm makes it after the policies.
-        installed.kubectl("wait", f"inferencepool/{release}", "-n", plane_namespace, "--for=create", "--timeout=60s")
+        installed.kubectl("wait", f"inferencepool/{release}", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         pool = installed.kubectl("get", "inferencepool", release, "-n", plane_namespace, "-o", "json", "--show-managed-fields")
         fields = [entry for entry in json.loads(pool)["metadata"]["managedFields"] if entry["manager"] == "helm-controller"]
         assert fields
         assert "f:appProtocol" not in json.dumps(fields)  # older CRDs do not know it
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")

@@ -8,7 +8,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 GROUP = "chat"
 
@@ -70,7 +70,7 @@ def test_the_route_follows_its_members_costs_one_write_a_change_and_goes_with_th
         patch(installed, plane_namespace, "v2", {"weight": 50})
         wait_shared(installed, plane_namespace, "v1=90,v2=50", "v1", "v2")
         path = "--for=jsonpath={.status.gateway.group.members[1].current}=50"
-        installed.kubectl("wait", "workspace/v1", "workspace/v2", "-n", plane_namespace, path, "--timeout=30s")
+        installed.kubectl("wait", "workspace/v1", "workspace/v2", "-n", plane_namespace, path, KUBECTL_TIMEOUT)
         made = controller.writes(plane_namespace) - before
         assert made["patch", "httproutes"] == 1
         assert made.keys() == {("patch", "httproutes"), ("patch", "workspaces/status")}
@@ -93,10 +93,10 @@ def test_the_route_follows_its_members_costs_one_write_a_change_and_goes_with_th
         wait_shared(installed, plane_namespace, "v1=90,v2=50", "v1", "v2", "v3")
         patch(installed, plane_namespace, "v2", None)
         wait_shared(installed, plane_namespace, "v1=90", "v1", "v3")
-        installed.kubectl("delete", "workspace", "v1", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "v1", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         wait_shared(installed, plane_namespace, "v3=100", "v3")
         assert route(installed, plane_namespace)["metadata"]["labels"]["team"] == "a"
-        installed.kubectl("delete", "workspace", "v3", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "v3", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         workspaces.wait_gone(installed, plane_namespace, "httproute", GROUP)
         assert restarted.writes(plane_namespace)["delete", "httproutes"] >= 1
         workspaces.wait_ready(installed, plane_namespace, "v2", "Ready")

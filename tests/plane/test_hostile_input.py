@@ -7,6 +7,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import ClusterError
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 MEGABYTE = 1_000_000
 
@@ -42,7 +43,7 @@ def test_each_hostile_template_ends_in_a_condition_and_others_go_on(installed, p
         workspaces.wait_ready(installed, plane_namespace, "good", "Ready")
         for name in stored:
             observed = "--for=jsonpath={.status.observedGeneration}=1"
-            installed.kubectl("wait", f"workspace/{name}", "-n", plane_namespace, observed, "--timeout=30s")
+            installed.kubectl("wait", f"workspace/{name}", "-n", plane_namespace, observed, KUBECTL_TIMEOUT)
             found = workspaces.condition(installed, plane_namespace, name, "Ready")
             assert found["status"] in {"True", "False"}, name
             assert 0 < len(found["message"]) <= 4096, name

@@ -7,7 +7,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import PROGRESS_SECONDS, ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 TEMPLATE = {"spec": {"containers": [{"name": "server", "image": "example/server:1"}]}}
 LABELS = {"kaito.sh/workspace": "good-0"}
@@ -85,7 +85,7 @@ def test_each_hostile_workspace_has_its_condition_and_others_go_on_also_after_a_
     with ControllerProcess(installed, gate=False) as controller:
         began = time.monotonic()
         apply_good(installed, plane_namespace, "late")
-        installed.kubectl("delete", "workspaces", "-n", plane_namespace, *harm, "--timeout=60s")
+        installed.kubectl("delete", "workspaces", "-n", plane_namespace, *harm, KUBECTL_TIMEOUT)
         told, seconds = controller.writes(plane_namespace)[("patch", "workspaces/status")], time.monotonic() - began
         assert told <= 3 + seconds / PROGRESS_SECONDS, "only the good one's"
     assert faults(controller) == []

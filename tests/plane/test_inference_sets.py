@@ -8,7 +8,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import PROGRESS_SECONDS, ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.plane.test_lifecycle import CALL_BUDGET, EVERY_KIND
 from workspace_ctrl.api.labels import COPY_LABEL
 
@@ -35,7 +35,7 @@ def seen(installed, plane_namespace):
         def wait_ready(self, ready):
             """Wait until that is in the column READY."""
             path = f"--for=jsonpath={{.status.ready}}={ready}"
-            installed.kubectl("wait", f"{KIND}/{NAME}", "-n", plane_namespace, path, f"--timeout={workspaces.WAIT_SECONDS}s")
+            installed.kubectl("wait", f"{KIND}/{NAME}", "-n", plane_namespace, path, KUBECTL_TIMEOUT)
 
         def wait_served(self):
             workspaces.wait_reason(installed, plane_namespace, NAME, "Ready", "Ready", kind=KIND)
@@ -232,7 +232,7 @@ def test_everything_is_removed_with_the_set_and_without_the_gate_only_the_gatewa
         assert workspaces.items(installed, plane_namespace, "deployment", f"workspace-ctrl/workspace={NAME}") != []
     with ControllerProcess(installed):
         seen.wait_served()
-        installed.kubectl("delete", KIND, NAME, "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", KIND, NAME, "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         owned = f"workspace-ctrl/workspace={NAME}"
         until(lambda: workspaces.items(installed, plane_namespace, EVERY_KIND, owned) == [], "all objects to go")
         assert workspaces.items(installed, plane_namespace, "secret", "owner=helm") == []
@@ -266,6 +266,6 @@ def test_of_two_kinds_with_one_name_the_older_has_the_objects(installed, plane_n
         told = (controller.writes(plane_namespace) - before)["patch", f"{second}s/status"]
         seconds = time.monotonic() - began
         assert told <= (3 + seconds / PROGRESS_SECONDS if second == "workspace" else 0)  # of the later one
-        installed.kubectl("delete", first, NAME, "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", first, NAME, "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         workspaces.wait_reason(installed, plane_namespace, NAME, "Ready", "Ready", kind=second)
         until(lambda: owners() == {second}, "the objects of the older one to go")

@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import Form, down, up
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 from tests.refused_statuses import refused_statuses
 
 NAME = f"kinds-{os.getpid()}"
@@ -33,7 +34,7 @@ def crds_of(cluster, group):
 
 
 def delete(cluster, crds):
-    cluster.kubectl("delete", "crd", *(entry["metadata"]["name"] for entry in crds), "--timeout=180s")
+    cluster.kubectl("delete", "crd", *(entry["metadata"]["name"] for entry in crds), KUBECTL_TIMEOUT)
 
 
 def restore(cluster, crds):
@@ -48,7 +49,7 @@ def restart_judge(cluster):
     """Istio makes its GatewayClass, and looks for kinds, when it starts."""
     cluster.kill_program("istiod")
     cluster.start_program("istiod")
-    cluster.kubectl("wait", "--for=create", "gatewayclass/istio", "--timeout=60s")
+    cluster.kubectl("wait", "--for=create", "gatewayclass/istio", KUBECTL_TIMEOUT)
 
 
 @pytest.mark.timeout(600)

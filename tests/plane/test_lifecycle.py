@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from e2e import workspaces
+from e2e import api_server, workspaces
 from e2e.controller import PROGRESS_SECONDS, ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.faults import aftermath
 from workspace_ctrl.cache.watches import WATCHED
 
@@ -77,7 +77,7 @@ def test_a_change_that_affects_one_child_costs_at_most_three_calls(installed, pl
             installed.kubectl("patch", "workspace", "phi-0", "-n", plane_namespace, "--type=merge", "-p", json.dumps(change))
             generation = workspaces.get(installed, plane_namespace, "workspace", "phi-0")["metadata"]["generation"]
             observed = f"--for=jsonpath={{.status.observedGeneration}}={generation}"
-            installed.kubectl("wait", "workspace/phi-0", "-n", plane_namespace, observed, f"--timeout={workspaces.WAIT_SECONDS}s")
+            installed.kubectl("wait", "workspace/phi-0", "-n", plane_namespace, observed, KUBECTL_TIMEOUT)
             workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")
             while versions[-1][0] != generation or "Ready" not in versions[-1][1]:
                 versions.append(read(next(lines)))
@@ -105,7 +105,7 @@ def test_deleting_the_workspace_removes_all_that_came_with_it(installed, plane_n
     with ControllerProcess(installed):
         create(installed, plane_namespace, behind, 1)
         assert workspaces.items(installed, plane_namespace, "secret", "owner=helm,name=phi-0-inferencepool") != []
-        installed.kubectl("delete", "workspace", "phi-0", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi-0", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         for item in workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi-0"):
             workspaces.wait_gone(installed, plane_namespace, item["kind"], item["metadata"]["name"])
         assert workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi-0") == []
@@ -119,7 +119,7 @@ def test_a_suspended_release_leaves_nothing_behind_when_its_workspace_is_deleted
         installed.kubectl("patch", *release, "--type=merge", "-p", '{"spec":{"suspend":true}}', actor="user")
         found = workspaces.wait_reason(installed, plane_namespace, "phi-0", "GatewayReady", "Paused")
         assert "flux resume helmrelease phi-0-inferencepool" in found["message"]
-        installed.kubectl("delete", "workspace", "phi-0", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi-0", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         assert workspaces.items(installed, plane_namespace, "inferencepool") == []
         assert workspaces.items(installed, plane_namespace, "secret", "owner=helm") == []
 
@@ -140,7 +140,7 @@ def test_objects_that_are_deleted_by_hand_come_back(installed, plane_namespace, 
         for kind, name in (("service", "phi-0"), ("httproute", "phi-0"), ("helmrelease", "phi-0-inferencepool")):
             before = workspaces.get(installed, plane_namespace, kind, name)["metadata"]["uid"]
             installed.kubectl("delete", kind, name, "-n", plane_namespace, actor="user")
-            installed.kubectl("wait", f"{kind}/{name}", "-n", plane_namespace, "--for=create", "--timeout=30s")
+            installed.kubectl("wait", f"{kind}/{name}", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
             assert workspaces.get(installed, plane_namespace, kind, name)["metadata"]["uid"] != before
         workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")
 
@@ -189,9 +189,7 @@ def test_a_finalizer_that_another_manager_wrote_is_removed_with_the_workspace(in
 def test_an_api_server_that_goes_and_comes_back_is_survived(installed, plane_namespace, behind):
     with ControllerProcess(installed) as controller:
         create(installed, plane_namespace, behind, 1)
-        installed.stop_program("kube-apiserver")
-        installed.start_program("kube-apiserver")
-        until(lambda: installed.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server to come back")
+        api_server.restart(installed)
         workspaces.apply(installed, plane_namespace, workspaces.workspace("after", gateway=behind))
         workspaces.wait_ready(installed, plane_namespace, "after", "Ready")
         workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")

@@ -11,7 +11,7 @@ from e2e.bench.client import connect
 from e2e.bench.hostile import good, send_all
 from e2e.bench.usage import usage
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from workspace_ctrl.cache.watches import WORKSPACE
 
 HOSTILE, GOOD = 36, 3
@@ -56,12 +56,12 @@ def reasons(cluster):
 @pytest.fixture
 def hostile_namespace(installed):
     installed.kubectl("create", "namespace", SPACE)
-    installed.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", SPACE, "--timeout=30s")
+    installed.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", SPACE, KUBECTL_TIMEOUT)
     yield
     with ControllerProcess(installed, gate=False):  # takes its finalizers away
         installed.kubectl("delete", _KINDS, "--all", "-n", SPACE, "--wait=false")
-        until(lambda: not reasons(installed), "the hostile Workspaces to go", seconds=120)
-    installed.kubectl("delete", "namespace", SPACE, "--timeout=180s")
+        until(lambda: not reasons(installed), "the hostile Workspaces to go")
+    installed.kubectl("delete", "namespace", SPACE, KUBECTL_TIMEOUT)
 
 
 def all_ready(cluster, namespace, prefix):
@@ -77,7 +77,7 @@ def test_many_hostile_objects_hurt_nobody_else_also_after_a_restart(installed, p
     with leading(installed, plane_namespace):
         make(installed)
         all_ready(installed, plane_namespace, "beside")
-        until(lambda: len(reasons(installed)) == HOSTILE, "each hostile Workspace to have a condition", seconds=120)
+        until(lambda: len(reasons(installed)) == HOSTILE, "each hostile Workspace to have a condition")
         told = reasons(installed)
         assert {name for name in names if told[name] == "InvalidSpec"} == {name for name in names if hostile_fleet.is_wrong(name)}
     with leading(installed, plane_namespace):

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from e2e import workspaces
 from e2e.cluster.settings import free_port
 from e2e.controller import PROGRESS_SECONDS, ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 from tests.certificates import make_certificate
 
 PREFIX = "workspace_ctrl_"
@@ -45,7 +45,7 @@ def value(samples, name, **labels):
 
 def wait_for(port, expected, name, **labels):
     """Wait until a metric has a value."""
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while (found := value(scrape(port)[0], name, **labels)) != expected:
         assert time.monotonic() < deadline, f"{name} is {found}, not {expected}"
         time.sleep(0.1)
@@ -93,7 +93,7 @@ def test_metrics_follow_a_workspace(installed, plane_namespace, gateway, port):
         wait_for(port, 1, "gateway_ready_flaps_total")
         installed.kubectl("patch", *release, "-p", json.dumps({"spec": {"suspend": False}}), actor="user")
         wait_for(port, None, "workspaces_not_ready", reason="Paused")
-        installed.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
         wait_for(port, None, "workspaces", condition="GatewayReady", status="True")
         assert value(scrape(port)[0], "gateway_ready_flaps_total") == 1
 

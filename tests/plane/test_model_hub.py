@@ -7,7 +7,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.model_hub import CONFIG, ModelHub
 from workspace_ctrl.api.labels import MODEL_FIGURES_ANNOTATION
 
@@ -66,7 +66,7 @@ def test_a_model_that_is_not_in_the_catalog_is_planned_by_the_figures_of_the_hub
     hub.add(MODEL)
     with ControllerProcess(installed, *hub.options, gate=False) as controller:
         workspaces.apply(installed, plane_namespace, unknown("any"))
-        installed.kubectl("wait", "deployment/any", "-n", plane_namespace, "--for=create", "--timeout=30s")
+        installed.kubectl("wait", "deployment/any", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         message = accepted(installed, plane_namespace, "any")
         command = workspaces.command_of(installed, plane_namespace, "deployment", "any")
         assert f"--served-model-name={MODEL}" in command
@@ -151,7 +151,7 @@ def test_a_hostile_hub_is_reported_and_twenty_others_are_as_fast_as_ever(install
         with capsys.disabled():
             print(f"\n  {len(others)} others have a Deployment after {time.monotonic() - began:.1f} s")
         messages = [
-            workspaces.wait_reason(installed, plane_namespace, name, "WorkloadAccepted", reason, seconds=120)["message"]
+            workspaces.wait_reason(installed, plane_namespace, name, "WorkloadAccepted", reason)["message"]
             for name, (_, reason) in HOSTILE.items()
         ]
         assert not [text for text in messages if not text.isprintable() or SIZE_REMEDY not in text]

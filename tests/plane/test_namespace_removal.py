@@ -6,6 +6,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 from tests.plane.accounts import ACCOUNT, role
 
 ALL = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
@@ -46,7 +47,7 @@ def test_the_controller_lets_go_and_has_the_chart_uninstalled_before_the_objects
 ):
     with ControllerProcess(installed) as controller:
         ready(installed, going, gateway, plane_namespace)
-        installed.kubectl("delete", "namespace", going, "--timeout=120s", actor="user")
+        installed.kubectl("delete", "namespace", going, KUBECTL_TIMEOUT, actor="user")
         assert any("NamespaceTerminating" in line for line in controller.log)
         assert any(f"deleting HelmRelease {going}/phi-inferencepool" in line for line in controller.log)
         assert not any("requesting a reconciliation" in line or "Traceback" in line for line in controller.log)
@@ -60,5 +61,5 @@ def test_a_controller_that_was_away_takes_the_finalizer_off_when_its_role_is_gon
     installed.kubectl("delete", "namespace", going, "--wait=false", actor="user")
     workspaces.wait_gone(installed, going, "role", ACCOUNT)
     with ControllerProcess(installed, "--namespace", going, kubeconfig=scoped) as controller:
-        installed.kubectl("wait", f"namespace/{going}", "--for=delete", "--timeout=120s")
+        installed.kubectl("wait", f"namespace/{going}", "--for=delete", KUBECTL_TIMEOUT)
         assert not any("Traceback" in line for line in controller.log)

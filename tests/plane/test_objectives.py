@@ -7,7 +7,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import llm_d
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 OF_LLM_D = "inferenceobjectives.llm-d.ai"
 CRD = "inferenceobjectives.inference.networking.x-k8s.io"
@@ -50,27 +50,27 @@ def test_they_follow_the_spec_and_cost_no_write_when_all_is_done(installed, plan
         }
         assert controller.writes(namespace)["patch", "inferenceobjectives"] == 3
         workspaces.apply(cluster, namespace, asking("phi", {**INTERACTIVE, "priority": 11}))
-        cluster.kubectl("wait", f"{CRD}/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
+        cluster.kubectl("wait", f"{CRD}/phi.batch", "-n", namespace, "--for=delete", KUBECTL_TIMEOUT)
         wait_told(cluster, namespace, "phi", "phi.interactive")
         assert priorities(cluster, namespace)["phi.interactive"] == (11, "phi-inferencepool")
         # What somebody else changes or takes away is brought back.
         change = json.dumps({"spec": {"priority": 99}})
         target = f"{CRD}/phi.interactive"
         cluster.kubectl("patch", target, "-n", namespace, "--type=merge", "-p", change, actor="user")
-        cluster.kubectl("wait", target, "-n", namespace, "--for=jsonpath={.spec.priority}=11", "--timeout=30s")
+        cluster.kubectl("wait", target, "-n", namespace, "--for=jsonpath={.spec.priority}=11", KUBECTL_TIMEOUT)
         cluster.kubectl("delete", target, "-n", namespace, actor="user")
-        cluster.kubectl("wait", target, "-n", namespace, "--for=create", "--timeout=30s")
+        cluster.kubectl("wait", target, "-n", namespace, "--for=create", KUBECTL_TIMEOUT)
     with ControllerProcess(cluster) as restarted:
         # A Workspace made now shows that the others were looked at before it.
         workspaces.apply(cluster, namespace, workspaces.workspace("later", gateway={"enabled": False}))
         workspaces.wait_ready(cluster, namespace, "later", "Ready")
         assert restarted.writes(namespace)["patch", "inferenceobjectives"] == 0
         workspaces.apply(cluster, namespace, asking("phi"))
-        cluster.kubectl("wait", target, "-n", namespace, "--for=delete", "--timeout=30s")
+        cluster.kubectl("wait", target, "-n", namespace, "--for=delete", KUBECTL_TIMEOUT)
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         until(lambda: workspaces.condition(cluster, namespace, "phi", "ObjectivesReady") == {}, "no word of objectives")
-        cluster.kubectl("delete", "workspace", "poet", "-n", namespace, "--timeout=60s", actor="user")
-        cluster.kubectl("wait", f"{CRD}/poet.interactive", "-n", namespace, "--for=delete", "--timeout=60s")
+        cluster.kubectl("delete", "workspace", "poet", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
+        cluster.kubectl("wait", f"{CRD}/poet.interactive", "-n", namespace, "--for=delete", KUBECTL_TIMEOUT)
 
 
 def test_what_the_spec_lost_while_nobody_watched_goes_at_the_next_start(installed, plane_namespace, asking):
@@ -80,7 +80,7 @@ def test_what_the_spec_lost_while_nobody_watched_goes_at_the_next_start(installe
         workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
     workspaces.apply(cluster, namespace, asking("phi"))
     with ControllerProcess(cluster):
-        cluster.kubectl("wait", f"{CRD}/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
+        cluster.kubectl("wait", f"{CRD}/phi.batch", "-n", namespace, "--for=delete", KUBECTL_TIMEOUT)
 
 
 def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(installed, plane_namespace, asking):
@@ -90,7 +90,7 @@ def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(i
     kept["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, a test"} | (
         crd["metadata"].get("annotations") or {}
     )
-    cluster.kubectl("delete", "crd", CRD, "--timeout=60s")
+    cluster.kubectl("delete", "crd", CRD, KUBECTL_TIMEOUT)
     try:
         with ControllerProcess(cluster):
             workspaces.apply(cluster, namespace, asking("phi", INTERACTIVE))
@@ -114,7 +114,7 @@ def crd_of_llm_d(installed):
         workspaces.wait_served(installed, OF_LLM_D)
 
     yield install
-    installed.kubectl("delete", "crd", OF_LLM_D, "--ignore-not-found", "--timeout=60s")
+    installed.kubectl("delete", "crd", OF_LLM_D, "--ignore-not-found", KUBECTL_TIMEOUT)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_those_of_llm_d_follow_its_crd_and_its_chart(installed, plane_namespace,
         workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
         assert priorities(cluster, namespace) == {"phi.interactive": (10, new)}
         crd_of_llm_d()
-        cluster.kubectl("wait", f"{OF_LLM_D}/phi.interactive", "-n", namespace, "--for=create", "--timeout=60s")
+        cluster.kubectl("wait", f"{OF_LLM_D}/phi.interactive", "-n", namespace, "--for=create", KUBECTL_TIMEOUT)
         assert priorities(cluster, namespace, OF_LLM_D) == priorities(cluster, namespace) == {"phi.interactive": (10, new)}
         # A new one is made only where the endpoint picker looks from its next start on.
         workspaces.apply(cluster, namespace, document("llm-d", {**INTERACTIVE, "priority": 11}, BATCH))
@@ -153,4 +153,4 @@ def test_those_of_llm_d_follow_its_crd_and_its_chart(installed, plane_namespace,
         until(lambda: priorities(cluster, namespace) == {"phi.interactive": (10, old)}, "the objective of the former chart")
         until(lambda: priorities(cluster, namespace, OF_LLM_D) == {}, "no objective of llm-d")
         workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
-        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT, actor="user")

@@ -5,7 +5,7 @@ import json
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 MODEL = {"name": "phi-4-mini-instruct"}
 
@@ -30,7 +30,7 @@ def test_a_claim_for_the_weights_is_made_once_and_goes_with_the_workspace(instal
     with ControllerProcess(installed, gate=False) as controller:
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", inference=inference))
         workspaces.wait_reason(installed, plane_namespace, "phi", "WorkloadAccepted", "Accepted")
-        installed.kubectl("wait", "pvc/phi-weights", "-n", plane_namespace, "--for=create", "--timeout=30s")
+        installed.kubectl("wait", "pvc/phi-weights", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         claim = workspaces.get(installed, plane_namespace, "pvc", "phi-weights")
         assert claim["spec"]["resources"]["requests"]["storage"] == "10Gi"
         assert claim["metadata"]["ownerReferences"][0]["kind"] == "Workspace"
@@ -78,7 +78,7 @@ def test_models_on_several_nodes_have_a_network_policy_and_others_take_no_call_f
         workspaces.wait_ready(installed, plane_namespace, "one", "WorkloadAccepted")
         assert not any(target.startswith("networkpolicies") for _, target in controller.calls(plane_namespace))
         workspaces.apply(installed, plane_namespace, workspaces.workspace("several", inference=large))
-        installed.kubectl("wait", "networkpolicy/several", "-n", plane_namespace, "--for=create", "--timeout=30s")
+        installed.kubectl("wait", "networkpolicy/several", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
         policy = workspaces.get(installed, plane_namespace, "networkpolicy", "several")
         own = {"podSelector": {"matchLabels": {"kaito.sh/workspace": "several"}}}
         assert policy["spec"]["ingress"] == [{"from": [own]}, {"ports": [{"port": 5000, "protocol": "TCP"}]}]

@@ -10,6 +10,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 PROBING = ("--probe", "models", "--probe-interval", "1")
 CLASS = "gatewayclass/istio"
@@ -55,7 +56,7 @@ def unjudged(installed):
     """Have nobody write the statuses of Gateways, once the test stops the judge by calling this."""
     yield lambda: installed.stop_program("istiod")
     installed.start_program("istiod")
-    installed.kubectl("wait", CLASS, "--for=condition=Accepted", "--timeout=60s")
+    installed.kubectl("wait", CLASS, "--for=condition=Accepted", KUBECTL_TIMEOUT)
 
 
 def set_address(cluster, namespace, address):

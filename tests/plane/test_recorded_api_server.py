@@ -11,6 +11,7 @@ from e2e.bench import recording
 from e2e.bench.api_server import ApiServer, served
 from e2e.bench.client import connect
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 from workspace_ctrl.cache.watches import WATCHED
 
 COUNT = 3
@@ -32,7 +33,7 @@ def real(installed):
     recording.bring_about(installed)
     yield installed
     with ControllerProcess(installed):
-        installed.kubectl("delete", "workspace", recording.NAME, "-n", recording.SPACE, "--timeout=60s")
+        installed.kubectl("delete", "workspace", recording.NAME, "-n", recording.SPACE, KUBECTL_TIMEOUT)
     installed.kubectl("delete", "gateway", "--all", "-n", recording.GATEWAY_SPACE)
     installed.kubectl("delete", "namespace", recording.SPACE, recording.GATEWAY_SPACE, "--wait=false")
 

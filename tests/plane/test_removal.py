@@ -7,6 +7,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 from tests.plane.test_lifecycle import EVERY_KIND
 
 SELECTOR = "workspace-ctrl/workspace=phi,app.kubernetes.io/managed-by!=workspace-ctrl"
@@ -28,7 +29,7 @@ def patch(cluster, namespace, target, document):
 
 def wait_without(cluster, namespace, type_):
     """Wait until a Workspace has no such condition any more."""
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while workspaces.condition(cluster, namespace, "phi", type_):
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -91,7 +92,7 @@ def test_what_flux_leaves_behind_without_its_service_account_is_deleted(installe
         ready(installed, plane_namespace, behind)
         patch(installed, plane_namespace, "helmrelease/phi-inferencepool", {"spec": {"serviceAccountName": "nobody"}})
         workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "StateError")
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         for item in workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi"):
             workspaces.wait_gone(installed, plane_namespace, item["kind"], item["metadata"]["name"])
         assert any("which Flux left behind" in line for line in controller.log)

@@ -7,6 +7,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 SIDECAR = {"name": "injected", "image": "example/sidecar:1"}
 
@@ -26,9 +27,9 @@ def patch(cluster, namespace, target, document, type_="merge"):
     cluster.kubectl("patch", target, "-n", namespace, f"--type={type_}", "-p", json.dumps(document), actor="user")
 
 
-def wait_for(cluster, namespace, target, field, seconds=30):
+def wait_for(cluster, namespace, target, field):
     """Wait until a field of an object, given as path=value, has that value."""
-    cluster.kubectl("wait", target, "-n", namespace, f"--for=jsonpath={{{field.replace('=', '}=', 1)}", f"--timeout={seconds}s")
+    cluster.kubectl("wait", target, "-n", namespace, f"--for=jsonpath={{{field.replace('=', '}=', 1)}", KUBECTL_TIMEOUT)
 
 
 IMAGE = {"spec": {"template": {"spec": {"containers": [{"name": "vllm", "image": "example/other:1"}]}}}}
@@ -105,14 +106,14 @@ def test_somebody_who_insists_is_not_fought_at_full_speed(installed, plane_names
     for number in range(20):
         patch(installed, plane_namespace, "service/phi", {"spec": {"selector": {"kaito.sh/workspace": f"other-{number}"}}})
     # The longer the changes take, the longer is the pause of the controller after its latest repair; it is doubled each time.
-    wait_for(installed, plane_namespace, "service/phi", SELECTOR, seconds=150)
+    wait_for(installed, plane_namespace, "service/phi", SELECTOR)
     assert ready.writes(plane_namespace)["patch", "services"] - before < 10
 
 
 def test_a_deleted_workload_comes_back(installed, plane_namespace, ready):
     before = workspaces.get(installed, plane_namespace, "deployment", "phi")["metadata"]["uid"]
     installed.kubectl("delete", "deployment", "phi", "-n", plane_namespace, actor="user")
-    installed.kubectl("wait", "deployment/phi", "-n", plane_namespace, "--for=create", "--timeout=30s")
+    installed.kubectl("wait", "deployment/phi", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
     workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
     assert workspaces.get(installed, plane_namespace, "deployment", "phi")["metadata"]["uid"] != before
 
@@ -135,7 +136,7 @@ def test_one_node_becomes_several_and_the_old_workload_goes(installed, plane_nam
         nodes = workspaces.get(installed, namespace, "statefulset", "llama")["spec"]["replicas"]
         workspaces.apply(installed, namespace, config(1024))
         installed.kubectl(
-            "wait", "statefulset/llama", "-n", namespace, f"--for=jsonpath={{.spec.replicas}}={nodes - 1}", "--timeout=30s"
+            "wait", "statefulset/llama", "-n", namespace, f"--for=jsonpath={{.spec.replicas}}={nodes - 1}", KUBECTL_TIMEOUT
         )
 
 
@@ -152,16 +153,16 @@ def test_a_deployment_that_is_deleted_comes_back_with_the_replicas_that_were_cho
     namespace = plane_namespace
     installed.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=3", actor="user")
     path = "jsonpath={.status.workload.replicas}=3"
-    installed.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=30s")
+    installed.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", KUBECTL_TIMEOUT)
     before = workspaces.get(installed, namespace, "deployment", "phi")["metadata"]["uid"]
     installed.kubectl("delete", "deployment/phi", "-n", namespace, "--wait=true", actor="user")
     path = "jsonpath={.spec.replicas}=3"
-    installed.kubectl("wait", "--for=create", "deployment/phi", "-n", namespace, "--timeout=30s")
-    installed.kubectl("wait", "deployment/phi", "-n", namespace, f"--for={path}", "--timeout=30s")
+    installed.kubectl("wait", "--for=create", "deployment/phi", "-n", namespace, KUBECTL_TIMEOUT)
+    installed.kubectl("wait", "deployment/phi", "-n", namespace, f"--for={path}", KUBECTL_TIMEOUT)
     found = workspaces.get(installed, namespace, "deployment", "phi")
     assert found["metadata"]["uid"] != before
     installed.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=2", actor="user")  # they are still somebody else's
     workspaces.apply(installed, namespace, {**workspaces.workspace("phi"), "metadata": {"name": "phi", "labels": {"team": "a"}}})
     path = "jsonpath={.status.workload.replicas}=2"
-    installed.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=30s")
+    installed.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", KUBECTL_TIMEOUT)
     assert workspaces.get(installed, namespace, "deployment", "phi")["spec"]["replicas"] == 2

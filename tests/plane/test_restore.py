@@ -4,6 +4,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 KINDS = ("deployment", "service", "ocirepository", "helmrelease", "httproute")
 
@@ -22,7 +23,7 @@ def ours(cluster, namespace):
 def lose_the_owner(cluster, namespace, document):
     """Put a Workspace with another uid in its place, whose objects stay without an owner, as after a restore of all of them."""
     cluster.kubectl("patch", "workspace/phi", "-n", namespace, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-    cluster.kubectl("delete", "workspace/phi", "-n", namespace, "--cascade=orphan", "--timeout=60s")
+    cluster.kubectl("delete", "workspace/phi", "-n", namespace, "--cascade=orphan", KUBECTL_TIMEOUT)
     for kind, item in ours(cluster, namespace).items():
         assert "ownerReferences" not in item["metadata"], kind
     workspaces.apply(cluster, namespace, document)
@@ -49,7 +50,7 @@ def test_what_was_restored_is_told_and_taken_over_by_one_command(installed, plan
             assert item["metadata"]["uid"] == before[kind]["metadata"]["uid"]
             assert [owner["uid"] for owner in item["metadata"]["ownerReferences"]] == [uid], kind
         assert after["deployment"]["spec"] == before["deployment"]["spec"]  # so no pod is replaced
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         for kind in KINDS:
             workspaces.wait_gone(installed, plane_namespace, kind, before[kind]["metadata"]["name"])
 
@@ -61,7 +62,7 @@ def test_with_nothing_but_the_workspace_and_helm_s_secret_all_of_it_is_made_agai
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
         secrets = workspaces.items(installed, plane_namespace, "secret", "owner=helm")
         assert secrets
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         for kind in KINDS:
             workspaces.wait_gone(
                 installed, plane_namespace, kind, "phi-inferencepool" if kind.startswith(("oci", "helm")) else "phi"

@@ -15,10 +15,9 @@ from e2e import workspaces
 from e2e.cluster.settings import free_port
 from e2e.controller import ControllerProcess
 from e2e.prepared import start
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 from workspace_ctrl.kube.lease import LeaseTimes
 
-WAIT = workspaces.WAIT_SECONDS
 SECOND = "user"
 """The user of the API server as whom the second replica runs; the audit log tells its calls from kubectl's by their user agent."""
 
@@ -71,8 +70,8 @@ class Replica(ControllerProcess):
 
     def ended(self):
         """Wait until it has ended by itself and return its exit code."""
-        code = self._process.wait(WAIT)
-        self._reader.join(WAIT)
+        code = self._process.wait(WAIT_SECONDS)
+        self._reader.join(WAIT_SECONDS)
         return code
 
     def signal(self, number):

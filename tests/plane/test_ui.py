@@ -5,6 +5,7 @@ import time
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 from tests.plane.accounts import role
 from tests.unit.cli.page.running_page import on_thread, running
 from workspace_ctrl.cli.page.followed_kinds import PageScope
@@ -33,7 +34,7 @@ async def test_a_fault_is_on_the_page_soon_after_it_is_in_the_status(installed, 
             await on_thread(lambda: installed.kubectl("scale", picker, "-n", namespace, "--replicas=0"))
             await on_thread(
                 lambda: installed.kubectl(
-                    "wait", "workspace/phi", "-n", namespace, "--for=condition=EndpointPickerReady=False", "--timeout=30s"
+                    "wait", "workspace/phi", "-n", namespace, "--for=condition=EndpointPickerReady=False", KUBECTL_TIMEOUT
                 )
             )
             written = time.monotonic()

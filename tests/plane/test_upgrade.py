@@ -7,7 +7,7 @@ import pytest
 
 from e2e import earlier, workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from workspace_ctrl.api.labels import OWNER_LABEL
 
 COUNT = 50
@@ -95,7 +95,7 @@ def settle(cluster, namespace, names, marker):
     """Wait until all that this controller changes is rolled out: keys are worked on in order, so a later Workspace is ready after them."""
     workspaces.apply(cluster, namespace, workspaces.workspace(marker, gateway={"enabled": False}))
     cluster.kubectl("wait", f"workspace/{marker}", "-n", namespace, "--for=condition=Ready", f"--timeout={SECONDS}s")
-    cluster.kubectl("delete", "workspace", marker, "-n", namespace, "--timeout=60s")
+    cluster.kubectl("delete", "workspace", marker, "-n", namespace, KUBECTL_TIMEOUT)
     for kind in ("deployment", "service"):
         workspaces.wait_gone(cluster, namespace, kind, marker)
     wait_all_ready(cluster, namespace, names)

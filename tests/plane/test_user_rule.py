@@ -4,6 +4,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import KUBECTL_TIMEOUT
 
 PICKER = "phi-inferencepool-epp"
 RULE = workspaces.destination_rule(PICKER)
@@ -21,5 +22,5 @@ def test_the_workspace_is_ready_and_the_rule_is_one_of_the_release(installed, pl
         workspaces.wait_ready(installed, namespace, "phi", "Ready")
         metadata = workspaces.get(installed, namespace, "destinationrule", PICKER)["metadata"]
         assert metadata["annotations"]["meta.helm.sh/release-name"] == "phi-inferencepool"
-        installed.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        installed.kubectl("delete", "workspace", "phi", "-n", namespace, KUBECTL_TIMEOUT, actor="user")
         workspaces.wait_gone(installed, namespace, "destinationrule", PICKER)

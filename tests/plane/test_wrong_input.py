@@ -8,7 +8,7 @@ import yaml
 from e2e import workspaces
 from e2e.cluster import ClusterError
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from workspace_ctrl.api.crd import crd
 
 QUOTA = {
@@ -118,7 +118,7 @@ def test_immutable_fields_cannot_be_changed(installed, plane_namespace):
 def test_a_quota_that_refuses_the_workload_is_quoted_and_nothing_else_is_created(installed, plane_namespace, gateway):
     workspaces.apply(installed, plane_namespace, QUOTA)
     installed.kubectl(
-        "wait", "resourcequota/no-deployments", "-n", plane_namespace, "--for=jsonpath={.status.used}", "--timeout=30s"
+        "wait", "resourcequota/no-deployments", "-n", plane_namespace, "--for=jsonpath={.status.used}", KUBECTL_TIMEOUT
     )
     with ControllerProcess(installed, "--refusal-interval", "1"):
         document = workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace))

@@ -22,7 +22,7 @@ def install(work: Installation) -> None:
     source = {"chartSources": [{"url": work.cluster.chart_source_url(), "insecure": True}]}
     values = chart.write_values(work.places.config / "workspace-ctrl-values.yaml", VALUES, source, chart.image_values())
     place = [f"--namespace={NAMESPACE}", "--create-namespace"]
-    work.helm("upgrade", "--install", chart.NAME, str(chart.chart()), *place, f"--values={values}", "--wait", "--timeout=60s")
+    work.helm("upgrade", "--install", chart.NAME, str(chart.chart()), *place, f"--values={values}", "--wait", "--timeout=240s")
 
 
 def _nothing(_: Installation) -> None:
