@@ -30,7 +30,7 @@ PUSH ?=
 MUTANTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down demo-kind build e2e-kind docs clean
+.PHONY: help setup lint format test test-unit test-integration test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down demo-kind build e2e-kind docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,8 +62,11 @@ format: setup ## Let ruff fix and format the code
 test: setup ## Run all tests that this machine can run; as root on Linux on a real cluster (TESTS=path to choose)
 	$(BIN)/python -m e2e.test $(TESTS)
 
-test-unit: setup ## Run the tests of the pure core (half a minute)
+test-unit: setup ## Run the unit tests: no program is started, no connection opened (20 seconds)
 	$(BIN)/python -m e2e.test --unit
+
+test-integration: setup ## Run the tests that start programs and servers on this machine, without a cluster (20 seconds)
+	$(BIN)/python -m e2e.test --integration
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,prometheus,endpoint-pickers-of-old,llama-cpp

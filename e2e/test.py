@@ -1,7 +1,7 @@
 """`make test`: brings about what the tests of this machine need, then runs them.
 
 As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run in several
-processes, four at once, each with clusters of its own. `make test-unit` runs the unit tests alone, which need no cluster.
+processes, four at once, each with clusters of its own. `make test-unit` and `make test-integration` run what needs no cluster.
 """
 
 import os
@@ -33,44 +33,47 @@ PARTS = (
     ("tests/faults",),
     (_LONGEST_INSTALLING,),
     ("tests/unit",),
-    ("tests", *(f"--ignore-glob=tests/{folder}/*" for folder in ("plane", "faults", "unit", "api"))),
+    ("tests", *(f"--ignore-glob=tests/{folder}/*" for folder in ("plane", "faults", "unit", "integration", "api"))),
+    ("tests/integration",),
     ("tests/api",),
 )
 """Arguments of pytest for each process, the longest first, as a long one at the end would run alone; the first one is shown as it goes.
 
 `make test` prints at its end what each part took, and how much of it was waiting.
 """
-UNIT = "--unit"
-_PAGE_UNITS = "tests/unit/cli/page"
-_WATCH_UNITS = "tests/unit/cli/test_status.py"
+_CLI_UNITS = "tests/unit/cli"
 _PLANNING_UNITS = "tests/unit/planning"
-_SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("model_index", "probe", "process"))
 _COMPUTING_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "readiness", "records"))
-_SUITE_UNITS = tuple(f"tests/unit/{name}" for name in ("bench", "cases", "docs", "guides", "helm", "hub", "suite"))
-_ELSEWHERE = ("tests/unit/cli", "tests/unit/load", _PLANNING_UNITS, *_SERVER_UNITS, *_COMPUTING_UNITS, *_SUITE_UNITS)
 UNIT_PARTS = (
-    ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*", f"--ignore-glob={_WATCH_UNITS}"),
-    (_PAGE_UNITS,),
-    (_WATCH_UNITS, "tests/unit/load"),
-    _SERVER_UNITS,
     (_PLANNING_UNITS,),
     _COMPUTING_UNITS,
-    _SUITE_UNITS,
-    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _ELSEWHERE)),
+    (_CLI_UNITS,),
+    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in (_CLI_UNITS, _PLANNING_UNITS, *_COMPUTING_UNITS))),
 )
-"""The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others.
-
-None waits longer than the others compute. They are forked, so a part costs little.
-"""
+"""The same for the unit tests alone, all at once. They compute, so more parts than this gain nothing."""
+_COMMANDS = "tests/integration/cli"
+_PAGE = f"{_COMMANDS}/page"
+_STATUS = f"{_COMMANDS}/test_status.py"
+_SERVERS = tuple(f"tests/integration/{name}" for name in ("model_index", "probe", "process"))
+INTEGRATION_PARTS = (
+    (_PAGE,),
+    (_COMMANDS, f"--ignore-glob={_PAGE}/*", f"--ignore-glob={_STATUS}"),
+    (_STATUS, "tests/integration/load"),
+    _SERVERS,
+    ("tests/integration", *(f"--ignore-glob={folder}/*" for folder in (_COMMANDS, "tests/integration/load", *_SERVERS))),
+)
+"""The same for tests that start programs and servers of this machine: they wait for most of their time, beside the others."""
+ALONE = {"--unit": UNIT_PARTS, "--integration": INTEGRATION_PARTS}
+"""What is run often, and needs no cluster. Such a part is forked, so it costs little."""
 FEWER_EXAMPLES = "--hypothesis-profile=quick"
-"""For unit tests alone, which are run often; `make test` tries all examples."""
+"""For what is run often; `make test` tries all examples."""
 
 
 def main() -> None:
-    """Prepare and run pytest: once, with the arguments where some are given, else once for each part; `--unit` needs no preparation."""
-    if sys.argv[1:] == [UNIT]:
+    """Prepare and run pytest: once, with the arguments where some are given, else once for each part; what is in ALONE needs nothing."""
+    if parts := ALONE.get(" ".join(sys.argv[1:])):
         forked.prepare()
-        sys.exit(run(UNIT_PARTS, len(UNIT_PARTS), FEWER_EXAMPLES, start=forked.ForkedPytest))
+        sys.exit(run(parts, len(parts), FEWER_EXAMPLES, start=forked.ForkedPytest))
     if not external.wanted():
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:

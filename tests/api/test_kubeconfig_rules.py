@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from tests.certificates import make_certificate
-from tests.unit.http_server import listening
+from tests.integration.http_server import listening
 from workspace_ctrl.kube.access.access import ConnectionConfigError
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client

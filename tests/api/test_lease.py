@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.unit.waiting import until
+from tests.integration.waiting import until
 from workspace_ctrl.cache.watches import CONFIG_MAP
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client

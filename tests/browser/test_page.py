@@ -8,10 +8,10 @@ import pytest_asyncio
 import yaml
 
 from tests.browser.chromium import PageError, chromium, renderer_mebibytes
-from tests.unit.cli.api_server import serving
+from tests.integration.cli.api_server import serving
+from tests.integration.cli.page.running_page import running
+from tests.integration.cli.page.running_token_pages import QUICK, serving_tokens
 from tests.unit.cli.page.objects import BROKEN, STARTING, conditions, said
-from tests.unit.cli.page.running_page import running
-from tests.unit.cli.page.running_token_pages import QUICK, serving_tokens
 from workspace_ctrl.cli.page.followed_kinds import PageScope
 
 pytestmark = pytest.mark.optional_addons

@@ -21,6 +21,7 @@ from tests.mutants.operators import Mutant
 
 PACKAGE = "workspace_ctrl"
 UNITS = REPOSITORY / "tests" / "unit"
+_INTEGRATION = REPOSITORY / "tests" / "integration"
 _IMPORTED = (
     "aiohttp",
     "click",
@@ -61,13 +62,17 @@ def prepare() -> None:
 
 
 def judges_of(path: str) -> list[list[str]]:
-    """Return the unit tests that judge a module, those closest to it first: of its name, of its folder, and of the core."""
+    """Return the unit tests that judge a module, those closest to it first: of its name, of its folder, of the core.
+
+    What its folder has of tests with programs and servers comes last.
+    """
     relative = Path(path).relative_to(PACKAGE)
     folder = next(place for place in (UNITS / relative.parent, *(UNITS / parent for parent in relative.parents)) if place.is_dir())
     own = sorted(folder.rglob(f"test_{relative.stem}.py"))
     top = UNITS / relative.parts[0]
     above = _CORE[_CORE.index(top.name) + 1 :] if top.name in _CORE else ()
-    order = [own, [folder], [top] if top != folder else [], [UNITS / name for name in above]]
+    beside = _INTEGRATION / relative.parts[0]
+    order = [own, [folder], [top] if top != folder else [], [UNITS / name for name in above], [beside] if beside.is_dir() else []]
     return [[str(place) for place in places] for places in order if places]
 
 

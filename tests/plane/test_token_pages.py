@@ -13,9 +13,9 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ACTOR
+from tests.integration.cli.page.running_page import on_thread
+from tests.integration.cli.page.running_token_pages import TokenPages
 from tests.plane.accounts import role
-from tests.unit.cli.page.running_page import on_thread
-from tests.unit.cli.page.running_token_pages import TokenPages
 
 READ = [{"apiGroups": ["kaito.sh"], "resources": ["workspaces", "inferencesets"], "verbs": ["list", "watch"]}]
 

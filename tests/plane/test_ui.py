@@ -6,8 +6,8 @@ import time
 from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import KUBECTL_TIMEOUT
+from tests.integration.cli.page.running_page import on_thread, running
 from tests.plane.accounts import role
-from tests.unit.cli.page.running_page import on_thread, running
 from workspace_ctrl.cli.page.followed_kinds import PageScope
 
 

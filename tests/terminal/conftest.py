@@ -2,7 +2,7 @@
 
 import pytest_asyncio
 
-from tests.unit.cli.api_server import serving
+from tests.integration.cli.api_server import serving
 
 
 @pytest_asyncio.fixture(loop_scope="session")

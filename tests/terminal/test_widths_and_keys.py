@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from tests.integration.cli.api_server import ready
 from tests.terminal.terminal import seen
-from tests.unit.cli.api_server import ready
 from tests.unit.cli.test_cli import REPOSITORY
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")

@@ -1,9 +1,14 @@
-"""What several unit tests share."""
+"""What several unit tests share, and what none of them may do: start a program, or open a connection."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+_OUTSIDE = frozenset(
+    {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.bind", "socket.connect", "subprocess.Popen"}
+)
+"""Python's audit events of what a unit test leaves alone, so that all of them take a few seconds and none waits for another program."""
 SIZING = Path(__file__).parents[2] / "docs/concepts/sizing.md"
 
 
@@ -26,3 +31,28 @@ class Tables:
 def sizing_doc():
     """The tables of docs/concepts/sizing.md, so that it cannot say what the code does not do."""
     return Tables(SIZING.read_text(encoding="utf-8"))
+
+
+class _Boundary:
+    """What unit tests have done outside their process; heard by Python, whoever in the process does it."""
+
+    def __init__(self):
+        self.crossed = None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event, _arguments):
+        if self.crossed is not None and event in _OUTSIDE:
+            self.crossed.add(event)
+
+
+_BOUNDARY = _Boundary()
+
+
+@pytest.fixture(autouse=True)
+def stays_in_its_process():
+    """Fail a test that leaves its process, with the place where such tests are."""
+    _BOUNDARY.crossed = crossed = set()
+    yield
+    _BOUNDARY.crossed = None
+    what = ", ".join(sorted(crossed))
+    assert not crossed, f"{what}: a unit test starts no program and opens no connection; tests/integration is for those"

@@ -1,8 +1,6 @@
 """Address and credentials of a pod; those of kubeconfigs are tested against a real API server."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -133,15 +131,3 @@ def test_in_a_pod_a_broken_kubeconfig_is_an_error(home, monkeypatch):
 def test_in_a_pod_a_home_that_cannot_be_read_has_no_kubeconfig(home, monkeypatch):
     monkeypatch.setenv("HOME", "/dev/null")
     assert isinstance(load_access(None, None), PodAccess)
-
-
-def test_a_pod_does_without_the_classes_of_the_whole_kubernetes_api(folder):
-    program = (
-        "import sys; from pathlib import Path\n"
-        "import workspace_ctrl.cli.main, workspace_ctrl.cli.run, workspace_ctrl.process.kopf_process\n"
-        "from workspace_ctrl.kube.access.pod import PodAccess\n"
-        f"PodAccess(Path({str(folder)!r})).authorization()\n"
-        "print([name for name in sys.modules if name.split('.')[0] == 'kubernetes'])\n"
-    )
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == "[]"

@@ -58,15 +58,14 @@ def open_module(path):
 
 
 def test_the_nearest_tests_are_run_first():
-    names = [
-        [path.rpartition("tests/unit/")[2] for path in group] for group in judges_of("workspace_ctrl/planning/preset/gpu_sizing.py")
-    ]
-    assert names == [["planning/preset/test_gpu_sizing.py"], ["planning/preset"], ["planning"], ["readiness", "cases"]]
-    names = [
-        [path.rpartition("tests/unit/")[2] for path in group]
-        for group in judges_of("workspace_ctrl/planning/vllm/gpu_parallelism.py")
-    ]
-    assert names == [["planning/vllm"], ["planning"], ["readiness", "cases"]]
+    def names(path):
+        return [[place.rpartition("tests/")[2] for place in group] for group in judges_of(path)]
+
+    others = [["unit/readiness", "unit/cases"], ["integration/planning"]]
+    own = ["unit/planning/preset/test_gpu_sizing.py"]
+    assert names("workspace_ctrl/planning/preset/gpu_sizing.py") == [own, ["unit/planning/preset"], ["unit/planning"], *others]
+    assert names("workspace_ctrl/planning/vllm/gpu_parallelism.py") == [["unit/planning/vllm"], ["unit/planning"], *others]
+    assert names("workspace_ctrl/probe/trusted_targets.py")[-1] == ["integration/probe"]
 
 
 def test_modules_are_chosen_by_folder_or_file():

@@ -1,11 +1,11 @@
-"""The parts of `make test` and `make test-unit`: every test file is in one of them, and in no other."""
+"""The parts of `make test`, `make test-unit` and `make test-integration`: every test file is in one of them, and in no other."""
 
 import fnmatch
 
 import pytest
 
 from e2e.cluster.places import REPOSITORY
-from e2e.test import PARTS, UNIT_PARTS
+from e2e.test import INTEGRATION_PARTS, PARTS, UNIT_PARTS
 
 
 def files_of(arguments):
@@ -23,6 +23,7 @@ def files_of(arguments):
     [
         pytest.param(PARTS, ("tests", "e2e"), id="make test"),
         pytest.param(UNIT_PARTS, ("tests/unit",), id="make test-unit"),
+        pytest.param(INTEGRATION_PARTS, ("tests/integration",), id="make test-integration"),
     ],
 )
 def test_every_test_file_is_in_exactly_one_part(parts, folders):

@@ -1,7 +1,6 @@
 """A preset's workload: one node or several, configuration, adapters, weights, nodes."""
 
 import json
-import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -162,22 +161,6 @@ def test_current_and_unknown_images_get_no_ray(image):
     assert [port["name"] for port in container(server)["ports"]] == ["http", "rendezvous"]
     headless = next(manifest for manifest in server.others if manifest["metadata"]["name"].endswith("-headless"))
     assert [(port["name"], port["port"]) for port in headless["spec"]["ports"]] == [("rendezvous", 29501)]
-
-
-@pytest.mark.parametrize("index", [0, 1])
-def test_the_pods_of_several_nodes_start_vllm_with_their_rank(index, tmp_path):
-    """The script itself, with programs that print how they are called."""
-    command = container(serve(**TWO_NODES))["command"]
-    for name, text in (("getent", "echo '10.0.0.7 leader'"), ("vllm", 'printf "%s\\n" "$@"')):
-        program = tmp_path / name
-        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
-        program.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LEADER": "leader", "POD_INDEX": str(index)}
-    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=20)
-    words = run.stdout.split()
-    assert words[:2] == ["serve", "meta-llama/Llama-3.3-70B-Instruct"]
-    assert words[-2:] == [f"--node-rank={index}", "--master-addr=10.0.0.7"]
-    assert ("--headless" in words) is (index > 0)
 
 
 def test_old_images_with_ray_serve_at_most_three_stages():
