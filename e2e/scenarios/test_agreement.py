@@ -1,7 +1,5 @@
 """GatewayReady falls when requests fail and rises when they are answered. How soon, and after more faults, `make agreement` measures."""
 
-import pytest
-
 from e2e.agreement import report
 from e2e.agreement.faults import FAULTS
 from e2e.agreement.run import try_fault
@@ -12,7 +10,6 @@ SAMPLING = 0.1, 10.0
 of a fault that nobody else notices, no status tells."""
 
 
-@pytest.mark.timeout(600)
 def test_gateway_ready_follows_real_requests_down_and_up_again(serving_cluster, namespace, capsys):
     chosen = [fault for fault in FAULTS if fault.is_short]
     noticed, untold = [], []

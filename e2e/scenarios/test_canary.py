@@ -205,13 +205,11 @@ def check_all(cluster, namespace, behind, most_retries=0):
         workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
 
 
-@pytest.mark.timeout(600)
 def test_a_canary_is_stopped_or_gets_all_requests(serving_cluster, namespace, behind):
     check_all(serving_cluster, namespace, behind)
 
 
 @pytest.mark.optional_addons
-@pytest.mark.timeout(600)
 def test_a_canary_behind_envoy_gateway(envoy_gateway_cluster):
     cluster = envoy_gateway_cluster
     with workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as behind:

@@ -53,7 +53,6 @@ def replaced(bare_cluster, tmp_path):
     }
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_guide_works_as_it_is_written(bare_cluster, shell, replaced, name):
     if name in WITH_ADDON:

@@ -100,7 +100,6 @@ def test_clients_list_the_models_of_a_gateway_until_the_setting_ends(release, te
 
 
 @pytest.mark.optional_addons
-@pytest.mark.timeout(600)
 def test_clients_list_the_models_behind_envoy_gateway(envoy_gateway_cluster):
     release, since = Release(envoy_gateway_cluster), envoy_gateway_cluster.audit_place()
     release.upgrade(GATE, NO_FLUX, {"crds": {"install": False}}, INDEX)

@@ -29,7 +29,6 @@ def empty_cluster():
         down(name)
 
 
-@pytest.mark.timeout(600)
 def test_the_quickstart_works_as_it_is_written(empty_cluster, tmp_path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     replaced = quickstart.replacements(empty_cluster, tmp_path)

@@ -80,7 +80,6 @@ def images_of(cluster):
     return {status["imageID"] for pod in pods for status in pod["status"]["containerStatuses"] if status["ready"]}
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("suffix", "more"), [("", {}), ("-with-helm", {"chartCheck": {"enabled": True}})], ids=["plain", "with helm"]
 )
@@ -144,7 +143,6 @@ def digests(folder):
     }
 
 
-@pytest.mark.timeout(600)
 def test_built_again_everything_has_the_same_bytes_also_the_images(repository, built, key, place, tmp_path):
     again = build(repository, tmp_path / "dist", key, place)
     first = digests(built)
@@ -152,7 +150,6 @@ def test_built_again_everything_has_the_same_bytes_also_the_images(repository, b
     assert sum(name.startswith("images/") for name in first) > 8
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("bare_cluster")
 def test_a_layer_that_is_made_anew_has_the_same_bytes(tmp_path, monkeypatch):
     """Else the digest of an image would depend on the machine whose cache it was built from.

@@ -72,7 +72,6 @@ def answers(cluster, url, name):
     return answer.status == HTTPStatus.OK and answer.pod.startswith(name)
 
 
-@pytest.mark.timeout(420)
 @pytest.mark.parametrize("rule_comes", ["before", "after"])
 def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, namespace, behind, helm, rule_comes):
     cluster = serving_cluster

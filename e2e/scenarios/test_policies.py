@@ -126,7 +126,6 @@ def test_authorization_and_tokens_by_istio(serving_cluster, namespace):
 
 
 @pytest.mark.optional_addons
-@pytest.mark.timeout(600)
 def test_authentication_and_rate_limits_by_envoy_gateway(envoy_gateway_cluster):
     cluster, namespace = envoy_gateway_cluster, "default"
     with workspaces.programmed_gateway(cluster, namespace, ENVOY_GATEWAY.name) as behind:

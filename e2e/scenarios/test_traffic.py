@@ -193,13 +193,11 @@ def check_all(cluster, namespace, behind):
         check_removed(cluster, namespace)
 
 
-@pytest.mark.timeout(600)
 def test_requests_are_divided_by_weight_and_follow_the_versions_that_are_ready(serving_cluster, namespace, behind):
     check_all(serving_cluster, namespace, behind)
 
 
 @pytest.mark.optional_addons
-@pytest.mark.timeout(600)
 def test_requests_are_divided_behind_envoy_gateway(envoy_gateway_cluster):
     cluster = envoy_gateway_cluster
     with workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as behind:

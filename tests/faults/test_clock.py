@@ -23,7 +23,7 @@ def is_renewed(cluster, namespace, offset):
     return abs(renewed - datetime.now(UTC) - offset) < timedelta(minutes=30)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_jumps_of_the_clock_stop_nothing_and_repeat_nothing(installed, plane_namespace, behind):
     election = ("--leader-elect", "--leader-election-namespace", plane_namespace)
     with JumpingController(installed, *election) as controller:

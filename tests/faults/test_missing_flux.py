@@ -17,7 +17,7 @@ def as_applied(crd):
     return {"apiVersion": crd["apiVersion"], "kind": crd["kind"], "metadata": metadata, "spec": crd["spec"]}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_crds_of_flux_go_and_come_back(installed, plane_namespace, behind):
     saved = [as_applied(json.loads(installed.kubectl("get", "crd", name, "-o", "json"))) for name in CRDS]
     with ControllerProcess(installed) as controller:

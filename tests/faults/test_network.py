@@ -49,7 +49,7 @@ class Storm:
         return fault
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_storm_of_refusals_and_broken_connections(installed, plane_namespace, behind, proxy, through_proxy, capsys):
     proxy.rule = storm = Storm(proxy, SEED)
     names = aftermath.create(installed, plane_namespace, behind, COUNT)

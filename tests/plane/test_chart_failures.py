@@ -264,7 +264,6 @@ def test_a_service_account_that_is_gone(installed, plane_namespace, behind):
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
 
 
-@pytest.mark.timeout(600)
 def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(installed, plane_namespace, behind):
     with ControllerProcess(installed) as controller:
         for name in ("leaves", "loses"):

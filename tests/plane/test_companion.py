@@ -121,7 +121,6 @@ def test_a_workspace_can_be_deleted_while_the_controller_is_away(installed, plan
         workspaces.wait_gone(installed, plane_namespace, kind, name, COLLECTED_SECONDS)
 
 
-@pytest.mark.timeout(240)
 def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plane_namespace, gateway):
     names = ("phi", "mistral")
     ours = [("deployment", name) for name in names] + [entry for name in names for entry in gateway_side(name)]
@@ -190,7 +189,7 @@ def owners(cluster, namespace, name):
     return {each["metadata"]["ownerReferences"][0]["apiVersion"] for each in found}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_inference_sets_are_read_and_written_in_whatever_version_kaito_serves(
     installed, plane_namespace, gateway, before_inference_sets, run
 ):

@@ -162,7 +162,7 @@ def patches(writes, part):
     return sum(writes["patch", f"{plural}{part}"] for plural in ("workspaces", "inferencesets"))
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 def test_our_condition_comes_back_and_nothing_of_kaito_is_lost(installed, plane_namespace, gateway, beside_kaito):
     workspaces.apply(installed, plane_namespace, picker(), shared_pool())
     truth, chance = Truth(), random.Random(7)  # noqa: S311 - the same each time

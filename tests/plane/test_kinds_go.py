@@ -52,7 +52,6 @@ def restart_judge(cluster):
     cluster.kubectl("wait", "--for=create", "gatewayclass/istio", KUBECTL_TIMEOUT)
 
 
-@pytest.mark.timeout(600)
 def test_crds_of_the_gateway_side_go_and_come_back_twice(own):
     with ControllerProcess(own) as controller:
         pid = controller.pid

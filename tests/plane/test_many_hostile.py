@@ -71,7 +71,7 @@ def all_ready(cluster, namespace, prefix):
         workspaces.wait_ready(cluster, namespace, name, "Ready")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_many_hostile_objects_hurt_nobody_else_also_after_a_restart(installed, plane_namespace, hostile_namespace):
     names = hostile_fleet.names(HOSTILE)
     with leading(installed, plane_namespace):

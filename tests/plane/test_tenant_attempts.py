@@ -15,7 +15,6 @@ from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.plane.tenants import Tenant, rule
 
-pytestmark = pytest.mark.timeout(600)
 """Flux installs the charts of all Workspaces that are accepted before the first of them is looked at."""
 
 PRESET = {"preset": {"name": "phi-4-mini-instruct"}}

@@ -66,7 +66,6 @@ def test_a_dependency_of_another_version_than_in_the_lock_is_refused(source, tmp
         write_chart(source, tmp_path, other)
 
 
-@pytest.mark.timeout(600)
 def test_in_an_empty_environment_the_wheel_gives_both_commands(built, source, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     (wheel,) = built.glob("*.whl")
