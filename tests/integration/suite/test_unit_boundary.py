@@ -2,6 +2,8 @@
 
 import pytest
 
+from e2e.cluster.places import REPOSITORY
+
 OUTSIDE = {
     "a program": "import subprocess; subprocess.run(['true'], check=True)",
     "a process": "import os; pid = os.fork() or os._exit(0); os.waitpid(pid, 0)",
@@ -13,6 +15,11 @@ OUTSIDE = {
         socket.create_connection(('127.0.0.1', 1))
 """,
 }
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 
 def outcomes(pytester, body):

@@ -22,7 +22,7 @@ def test_words_that_come_again_and_again_take_no_longer_than_others(kind, words)
         remedy(kind, "Failed", message)
         return time.thread_time() - began
 
-    assert min(took() for _ in range(5)) < 0.05
+    assert any(took() < 0.05 for _ in range(5))
 
 
 @pytest.mark.parametrize(
