@@ -41,7 +41,7 @@ def test_the_worst_that_fits_takes_milliseconds(text):
             assert error.path == "inference.config"
         return time.thread_time() - began
 
-    assert min(took() for _ in range(5)) < 0.05
+    assert any(took() < 0.05 for _ in range(5))
 
 
 @pytest.mark.parametrize(
