@@ -33,7 +33,7 @@ MUTANTS ?=
 .PHONY: help setup lint format test test-unit test-integration test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down demo-kind build e2e-kind docs clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Create .venv with the pinned packages
 
@@ -65,7 +65,7 @@ test: setup ## Run all tests that this machine can run; as root on Linux on a re
 test-unit: setup ## Run the unit tests: no program is started, no connection opened (20 seconds)
 	$(BIN)/python -m e2e.test --unit
 
-test-integration: setup ## Run the tests that start programs and servers on this machine, without a cluster (20 seconds)
+test-integration: setup ## Run the tests that start programs and servers on this machine, without a cluster (25 seconds)
 	$(BIN)/python -m e2e.test --integration
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
@@ -77,7 +77,7 @@ fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each t
 	@if [ "$(ENGINE)" = atheris ]; then $(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt; fi
 	$(BIN)/python -m tests.fuzz --engine $(ENGINE) --seconds $(FUZZ_SECONDS) $(TARGETS)
 
-mutants: setup ## Change the pure core in 120 places, one at a time, and say what no unit test notices (MUTANTS="PATH --count N --seconds N")
+mutants: setup ## Change the pure core in 120 places, one at a time, and say what no test notices (MUTANTS="PATH --count N --seconds N")
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio, envoy-gateway or kthena-router, and write the table down

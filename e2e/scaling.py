@@ -92,10 +92,10 @@ def serve(
     return url
 
 
-def wait_zero(cluster: Cluster, namespace: str, seconds: int = 120) -> dict[str, Any]:
+def wait_zero(cluster: Cluster, namespace: str) -> dict[str, Any]:
     """Wait until no copy is left; return what EndpointsReady says then."""
-    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 0, "the set to be scaled to zero", seconds)
-    until(lambda: workspaces.items(cluster, namespace, "pod", PODS) == [], "its last pod to end", seconds)
+    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 0, "the set to be scaled to zero")
+    until(lambda: workspaces.items(cluster, namespace, "pod", PODS) == [], "its last pod to end")
     return workspaces.wait_reason(cluster, namespace, NAME, "EndpointsReady", "ScaledToZero", kind=KIND)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import e2e.streams
 from e2e.cluster import Cluster
+from e2e.waiting import WAIT_SECONDS
 
-PATIENCE_SECONDS = 240
 """How long what is waited for may take; a rollout and a minute's answer in it."""
 
 
@@ -48,8 +48,8 @@ class Streams:
 
     def _wait(self, holds: Callable[[], bool]) -> None:
         with self._news:
-            if not self._news.wait_for(holds, PATIENCE_SECONDS):
-                raise TimeoutError(f"no such answers within {PATIENCE_SECONDS} s: {self.answers}")
+            if not self._news.wait_for(holds, WAIT_SECONDS):
+                raise TimeoutError(f"no such answers within {WAIT_SECONDS} s: {self.answers}")
 
     def stop(self) -> None:
         """Have no further answer begin."""
@@ -74,5 +74,5 @@ def streaming(cluster: Cluster, url: str, model: str, clients: int, words: int) 
         yield found
     finally:
         found.stop()
-        reader.join(PATIENCE_SECONDS)
-        process.wait(PATIENCE_SECONDS)
+        reader.join(WAIT_SECONDS)
+        process.wait(WAIT_SECONDS)

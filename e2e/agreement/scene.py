@@ -20,7 +20,6 @@ PLAIN = "plain"
 """The Workspace that is asked over HTTP."""
 SECURE = "secure"
 """The Workspace that is asked over HTTPS."""
-READY_SECONDS = 120
 PROBE_SECONDS = 5.0
 """Interval of the controller's own requests through the Gateway."""
 
@@ -174,9 +173,9 @@ def scene(cluster: Cluster, namespace: str, gateway_class: GatewayClass) -> Iter
     with ControllerProcess(cluster, "--gateway", attached, *probing, inside=True):
         prepared.apply(*documents.values())
         for name in documents:
-            workspaces.wait_ready(cluster, namespace, name, seconds=READY_SECONDS)
+            workspaces.wait_ready(cluster, namespace, name)
         yield prepared
-        prepared.kubectl("delete", "workspace", *documents, f"--timeout={READY_SECONDS}s")
+        prepared.kubectl("delete", "workspace", *documents, KUBECTL_TIMEOUT)
 
 
 def gateway(class_name: str, port: int = 80) -> dict[str, Any]:

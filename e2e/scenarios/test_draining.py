@@ -14,7 +14,6 @@ FLAGS = "--inter-token-latency=250ms --max-num-seqs=100"
 LONG, SHORT = 240, 20
 """Words of an answer that takes a minute, as long as a long one of a large model, and of one that takes some seconds."""
 LONG_SECONDS = 55
-ROLLOUT_SECONDS = 240
 MODEL = "qwen3-0.6b"
 
 
@@ -25,7 +24,7 @@ def serve(cluster, namespace, gateway):
     cluster.kubectl("wait", "--for=create", "deployment/drain", "-n", namespace, KUBECTL_TIMEOUT)
     cluster.kubectl("set", "env", "deployment/drain", f"SIMULATOR_FLAGS={FLAGS}", "-n", namespace)
     cluster.kubectl("scale", "deployment/drain", "--replicas=2", "-n", namespace)
-    cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, f"--timeout={ROLLOUT_SECONDS}s")
+    cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, KUBECTL_TIMEOUT)
     workspaces.wait_ready(cluster, namespace, "drain", "Ready", 120)
     return workspaces.get(cluster, namespace, "workspace", "drain")["status"]["gateway"]["url"]
 
@@ -44,7 +43,7 @@ def disturb(cluster, namespace, url):
             long.wait_begun()
             long.stop()
             cluster.kubectl("rollout", "restart", "deployment/drain", "-n", namespace)
-            cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, f"--timeout={ROLLOUT_SECONDS}s")
+            cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, KUBECTL_TIMEOUT)
         cluster.kubectl("scale", "deployment/drain", "--replicas=1", "-n", namespace)
         until(lambda: len(pods(cluster, namespace)) == 1, "one pod to be left", 120)
         short.wait()

@@ -11,7 +11,6 @@ REFUSED = (
     "admission webhook \"workspaces.kaito.sh\" denied the request: inference.preset.name 'phi4' is not known; did you mean phi-4?"
 )
 WRONG = workspaces.workspace("wrong", inference={"preset": {"name": "phi4"}})
-KUBELET_SECONDS = 180
 """Within which a kubelet has brought a changed Secret to its pods."""
 
 
@@ -68,5 +67,5 @@ def test_upgrades_keep_the_certificate_and_another_one_is_taken_up_by_running_po
     release.upgrade()
     assert certificate(cluster)["ca.crt"] != before["ca.crt"]
     # The old one is not trusted any more, so that an answer can only come by the new one.
-    until(lambda: REFUSED in applied(cluster, team), "a refusal by the new certificate", KUBELET_SECONDS)
+    until(lambda: REFUSED in applied(cluster, team), "a refusal by the new certificate")
     assert pods_of(cluster) == pods

@@ -9,7 +9,6 @@ from e2e import workspaces
 from e2e.release import GATE, wait_answered
 from e2e.waiting import KUBECTL_TIMEOUT, until
 
-NAMESPACE_SECONDS = 240
 """The namespace controller looks again only after half of the grace period of pods that are left, 165 s for model servers."""
 
 
@@ -25,7 +24,7 @@ def test_a_namespace_of_the_scope_can_be_deleted_and_the_release_upgraded_and_un
         workspaces.apply(cluster, f"{team}-n", workspaces.workspace(name, gateway=behind))
         workspaces.wait_ready(cluster, f"{team}-n", name, "Ready")
 
-    cluster.kubectl("delete", "namespace", f"{team}-n", f"--timeout={NAMESPACE_SECONDS}s", actor="user")
+    cluster.kubectl("delete", "namespace", f"{team}-n", KUBECTL_TIMEOUT, actor="user")
 
     release.upgrade(GATE, scope)  # with the namespace still among its values
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
@@ -51,9 +50,9 @@ def test_a_namespace_that_is_deleted_while_the_controller_is_away_goes_when_it_i
     cluster.kubectl("delete", "pods", "--all", "-n", f"{team}-n", "--now")
     cluster.kubectl("delete", "namespace", f"{team}-n", "--wait=false", actor="user")
     role = ("role/workspace-ctrl-workspace-ctrl", "-n", f"{team}-n")
-    cluster.kubectl("wait", *role, "--for=delete", f"--timeout={NAMESPACE_SECONDS}s")
+    cluster.kubectl("wait", *role, "--for=delete", KUBECTL_TIMEOUT)
     cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", "workspace-ctrl", "--replicas=1")
-    cluster.kubectl("wait", f"namespace/{team}-n", "--for=delete", f"--timeout={NAMESPACE_SECONDS}s")
+    cluster.kubectl("wait", f"namespace/{team}-n", "--for=delete", KUBECTL_TIMEOUT)
 
 
 def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
@@ -77,4 +76,4 @@ def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
     cluster.kubectl("delete", "clusterrole,clusterrolebinding", team)
     assert "only in the namespaces of its scope" in tried[team].stderr
     assert not tried[f"{team}-n"].returncode, tried[f"{team}-n"].stderr
-    cluster.kubectl("delete", "namespace", f"{team}-n", f"--timeout={NAMESPACE_SECONDS}s", actor="user")
+    cluster.kubectl("delete", "namespace", f"{team}-n", KUBECTL_TIMEOUT, actor="user")

@@ -11,7 +11,7 @@ from e2e.chat import chat, fetch
 from e2e.cluster.addons.registry import BODY_ROUTER_CHART
 from e2e.cluster.catalog import GWIE, INFERENCE
 from e2e.controller import ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 
 GATEWAY = "inference-gateway"
 PHI, MISTRAL = "workspace-phi-4-mini", "workspace-mistral-7b-instruct"
@@ -61,7 +61,7 @@ def helm(serving_cluster):
     environment = serving_cluster.environment()
 
     def run(*arguments):
-        result = serving_cluster.run(["helm", *arguments], env=environment, timeout=180)
+        result = serving_cluster.run(["helm", *arguments], env=environment, timeout=WAIT_SECONDS + 60)
         assert not result.returncode, result.stderr
 
     return run

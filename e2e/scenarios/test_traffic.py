@@ -17,7 +17,7 @@ import e2e.answers
 from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.controller import ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 
 GROUP = "chat"
 MODEL = "phi-4-mini-instruct"
@@ -32,7 +32,6 @@ REACTION_SECONDS = 30.0
 """The most from a version's end to the first request that nobody sends there, with other tests on the same cores; on idle ones it takes
 less than a second (docs/concepts/traffic.md)."""
 FEW = 3
-_PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -56,8 +55,8 @@ class Answers:
 
     def __exit__(self, *_):
         self._process.stdin.close()
-        self._process.wait(_PATIENCE_SECONDS)
-        self._reader.join(_PATIENCE_SECONDS)
+        self._process.wait(WAIT_SECONDS)
+        self._reader.join(WAIT_SECONDS)
 
     def _read(self):
         for line in self._process.stdout:

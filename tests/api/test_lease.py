@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 from tests.integration.waiting import until
 from workspace_ctrl.cache.watches import CONFIG_MAP
 from workspace_ctrl.kube.access.kubeconfig import load_access
@@ -14,7 +15,6 @@ from workspace_ctrl.kube.errors import ConflictError, NotFoundError
 from workspace_ctrl.kube.lease import LEASE, LeaseLock, LeaseLostError, LeaseTimes
 
 QUICK = LeaseTimes(interval=0.05, retry=0.05)
-WAIT = 30
 
 
 class Clock:
@@ -49,13 +49,13 @@ def patch(plane, plane_namespace):
 
 
 def acquired(lock):
-    return asyncio.wait_for(lock.acquire(), WAIT)
+    return asyncio.wait_for(lock.acquire(), WAIT_SECONDS)
 
 
 async def standing_by(lock):
     """A task that acquires, once it has seen who holds the Lease."""
     task = asyncio.create_task(lock.acquire())
-    await until(lambda: lock.holder, WAIT)
+    await until(lambda: lock.holder, WAIT_SECONDS)
     assert not task.done()
     return task
 
@@ -100,7 +100,7 @@ async def test_a_lease_that_is_given_back_goes_to_the_standby_by_its_watch(lock,
     await acquired(first)
     waiting = await standing_by(second)
     await first.release()
-    await asyncio.wait_for(waiting, WAIT)
+    await asyncio.wait_for(waiting, WAIT_SECONDS)
     found = spec()
     assert (found["holderIdentity"], found["leaseTransitions"], first.is_held) == ("second", 1, False)
 
@@ -112,21 +112,21 @@ async def test_a_lease_that_is_not_renewed_is_taken_when_its_time_is_over_and_no
     waiting = await standing_by(second)
     clock.now += 0.9
     patch({"renewTime": "1970-01-01T00:00:00.000000Z"})  # a renewal by a holder whose wall clock is wrong
-    await until(lambda: second._sighting.at == clock.now, WAIT)
+    await until(lambda: second._sighting.at == clock.now, WAIT_SECONDS)
     clock.now += 0.9
     looks = clock.looks
-    await until(lambda: clock.looks > looks + 3, WAIT)
+    await until(lambda: clock.looks > looks + 3, WAIT_SECONDS)
     assert not waiting.done()
     assert spec()["holderIdentity"] == "first"
     clock.now += 0.2
-    await asyncio.wait_for(waiting, WAIT)
+    await asyncio.wait_for(waiting, WAIT_SECONDS)
     assert (spec()["holderIdentity"], spec()["leaseTransitions"]) == ("second", 1)
 
 
 async def test_of_two_that_take_it_at_once_one_has_it(lock, spec):
     locks = [lock(str(number), clock=Clock()) for number in range(5)]  # for none of them it is over before it is looked at
     tasks = [asyncio.create_task(each.acquire()) for each in locks]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=WAIT)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=WAIT_SECONDS)
     (held,) = [each for each in locks if each.is_held]
     assert spec()["holderIdentity"] == held.identity
     for task in tasks:
@@ -141,7 +141,7 @@ async def test_a_holder_goes_on_where_somebody_touches_or_deletes_the_lease(lock
     # On a thread: while kubectl holds up the event loop, nothing is renewed, and after 7 s the Lease is lost.
     await asyncio.to_thread(plane.kubectl, "annotate", "lease", "it", "-n", plane_namespace, "touched=yes")
     await asyncio.to_thread(plane.kubectl, "delete", "lease", "it", "-n", plane_namespace)
-    await asyncio.to_thread(plane.kubectl, "wait", "lease/it", "-n", plane_namespace, "--for=create", f"--timeout={WAIT}s")
+    await asyncio.to_thread(plane.kubectl, "wait", "lease/it", "-n", plane_namespace, "--for=create", KUBECTL_TIMEOUT)
     assert (await asyncio.to_thread(spec))["holderIdentity"] == "first"
     assert not holding.done()
     holding.cancel()
@@ -152,7 +152,7 @@ async def test_a_holder_stops_where_another_has_taken_the_lease(lock, patch, cap
     await acquired(first)
     holding = asyncio.create_task(first.hold())
     await asyncio.to_thread(patch, {"holderIdentity": "thief"})  # held up for 7 s, it would stop for another reason
-    await asyncio.wait_for(holding, WAIT)
+    await asyncio.wait_for(holding, WAIT_SECONDS)
     assert not first.is_held
     assert "is held by thief" in caplog.text
 
@@ -164,7 +164,7 @@ async def test_a_holder_that_cannot_reach_the_api_server_stops_at_its_deadline(p
     first = LeaseLock(Client(connection, "tester"), namespace=plane_namespace, name="it", identity="first", times=times)
     await acquired(first)
     object.__setattr__(connection, "server", "http://127.0.0.1:1")
-    await asyncio.wait_for(first.hold(), WAIT)
+    await asyncio.wait_for(first.hold(), WAIT_SECONDS)
     assert not first.is_held
     assert "was not renewed in time" in caplog.text
     await connection.close()

@@ -1,5 +1,6 @@
-"""`make mutants`: small changes of the code, each of which some unit test should notice.
+"""`make mutants`: small changes of the code, each of which some test should notice.
 
-A mutant is a module with one change, such as `<` in place of `<=`. The unit tests of its folder run on it; if all pass, it has survived:
-either a test is missing, or the change has no effect. Those without an effect are listed in `without_effect.txt`, with the reason.
+A mutant is a module with one change, such as `<` in place of `<=`. The tests of its folder run on it, unit tests first; if all pass, it
+has survived: either a test is missing, or the change has no effect. Those without an effect are listed in `without_effect.txt`, with the
+reason.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.mutants [FOLDER OR FILE ...]`: a sample of mutants, judged by the unit tests."""
+"""`python -m tests.mutants [FOLDER OR FILE ...]`: a sample of mutants, judged by the tests."""
 
 import random
 import subprocess
@@ -53,7 +53,7 @@ def sample(paths: Sequence[str], count: int, seed: int) -> list[Mutant]:
 @click.option("--seed", default=1, help="Chooses the sample.")
 @click.option("--since", default="", help="Only modules that have changed since this commit.")
 def main(*, places: tuple[str, ...], count: int, seconds: float, each: float, seed: int, since: str) -> None:
-    """Change modules in PLACES (default: the pure core), and say which changes no unit test notices."""
+    """Change modules in PLACES (default: the pure core), and say which changes no test notices."""
     prepare()
     chosen = sample(modules(places, since), count, seed)
     outcomes: Counter[Outcome] = Counter()

@@ -1,4 +1,4 @@
-"""The unit tests on one mutant: in a forked process that imports the changed module instead of the file."""
+"""The tests on one mutant: in a forked process that imports the changed module instead of the file."""
 
 import ast
 import importlib
@@ -40,6 +40,10 @@ _CORE = ("api", "catalog", "records", "planning", "readiness", "cases")
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0", "--no-header")
 
 
+_NOTHING_NOTICED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""Of a folder, nothing may be left that has not run already."""
+
+
 class Outcome(StrEnum):
     """What became of a mutant."""
 
@@ -71,8 +75,9 @@ def judges_of(path: str) -> list[list[str]]:
     own = sorted(folder.rglob(f"test_{relative.stem}.py"))
     top = UNITS / relative.parts[0]
     above = _CORE[_CORE.index(top.name) + 1 :] if top.name in _CORE else ()
-    beside = _INTEGRATION / relative.parts[0]
-    order = [own, [folder], [top] if top != folder else [], [UNITS / name for name in above], [beside] if beside.is_dir() else []]
+    near = [top] if top != folder and top.is_dir() else []
+    beside = list(_INTEGRATION.glob(relative.parts[0]))
+    order = [own, [folder], near, [UNITS / name for name in above], beside]
     return [[str(place) for place in places] for places in order if places]
 
 
@@ -96,7 +101,7 @@ def _run(mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
     while time.monotonic() < deadline:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return Outcome.SURVIVED if os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK else Outcome.KILLED
+            return Outcome.SURVIVED if os.waitstatus_to_exitcode(status) in _NOTHING_NOTICED else Outcome.KILLED
         time.sleep(0.02)
     os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)

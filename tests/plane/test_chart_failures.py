@@ -10,7 +10,6 @@ from e2e.controller import ControllerProcess
 from e2e.repacking import repack
 from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
-PATIENT_SECONDS = 150
 """Longer than the controller waits before it says that nobody works on something."""
 MOST_ATTEMPTS = 5
 RELEASE = "helmrelease/phi-inferencepool"
@@ -64,7 +63,7 @@ WELL = {
 
 def wait_well(cluster, namespace, version="1.5.0"):
     """Wait until the Workspace is ready, and check every word that it says of the gateway side then."""
-    workspaces.wait_ready(cluster, namespace, "phi", "Ready", PATIENT_SECONDS)
+    workspaces.wait_ready(cluster, namespace, "phi", "Ready")
     said = told(cluster, namespace)
     assert not {"Stalled", "Reconciling"} & set(said)
     found = {type_: said[type_] for type_ in WELL}
@@ -115,7 +114,7 @@ def test_a_registry_that_goes_down_later_hurts_nobody(installed, plane_namespace
             installed.start_program("registry")
         # Until it listens, the next test could not use it.
         ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "again")
-        workspaces.wait_ready(installed, plane_namespace, "phi-inferencepool", "Ready", PATIENT_SECONDS, kind="ocirepository")
+        workspaces.wait_ready(installed, plane_namespace, "phi-inferencepool", "Ready", kind="ocirepository")
         assert not any("Ready=False OCIArtifactPullFailed" in line for line in controller.log)
 
 
@@ -196,7 +195,7 @@ def test_a_helm_controller_that_dies_in_the_middle_of_an_installation(installed,
                 break
             # On a busy machine the installation may be over before the kill comes.
             installed.start_program("helm-controller")
-            installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, f"--timeout={PATIENT_SECONDS}s", actor="user")
+            installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
         else:
             pytest.fail(f"{MOST_ATTEMPTS} installations were over before helm-controller was killed")
         assert workspaces.condition(installed, plane_namespace, "phi", "Ready").get("status") != "True"
@@ -278,7 +277,7 @@ def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(ins
             create(installed, plane_namespace, behind)
             installed.kubectl("delete", "workspace", "leaves", "-n", plane_namespace, "--wait=false", actor="user")
             installed.kubectl("delete", "inferencepool", "loses-inferencepool", "-n", plane_namespace, actor="user")
-            said = message(installed, plane_namespace, "ChartReady", "HelmControllerSilent", seconds=PATIENT_SECONDS)
+            said = message(installed, plane_namespace, "ChartReady", "HelmControllerSilent")
             assert said == (
                 "HelmRelease NAMESPACE/phi-inferencepool: helm-controller has not reconciled it for over a minute; check that it "
                 "runs and watches this namespace: kubectl get pods --all-namespaces -l app=helm-controller"
@@ -291,7 +290,7 @@ def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(ins
             installed.start_program("helm-controller")
         workspaces.wait_gone(installed, plane_namespace, "workspace", "leaves")
         for name in ("phi", "loses"):
-            workspaces.wait_ready(installed, plane_namespace, name, "Ready", PATIENT_SECONDS)
+            workspaces.wait_ready(installed, plane_namespace, name, "Ready")
         assert workspaces.items(installed, plane_namespace, "inferencepool", "workspace-ctrl/workspace=leaves") == []
 
 
@@ -305,7 +304,7 @@ def contains(cluster, namespace, name, type_, words):
         namespace,
         "--watch",
         f"-o=jsonpath={expression}{{'\\n'}}",
-        f"--request-timeout={PATIENT_SECONDS}s",
+        f"--request-timeout={WAIT_SECONDS}s",
     ]
     with cluster.popen([*cluster.kubectl_command("admin"), *watch], stdout=-1) as process:
         assert any(words in line for line in process.stdout), f"{name}: {type_} never said {words!r}"

@@ -20,7 +20,6 @@ OPTIONS = "workspace-ctrl/gateway"
 STATUS = "workspace-ctrl/status"
 FINALIZER = "workspace-ctrl/gateway"
 SETS = "inferencesets.kaito.sh"
-COLLECTED_SECONDS = 180
 KINDS = ("httproute", "helmrelease", "ocirepository", "inferencepool")
 
 
@@ -118,7 +117,7 @@ def test_a_workspace_can_be_deleted_while_the_controller_is_away(installed, plan
     installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, KUBECTL_TIMEOUT, actor="user")
     for kind, name in gateway_side("phi"):
         # The garbage collector deletes them, which may take more than a minute after changes of CRDs.
-        workspaces.wait_gone(installed, plane_namespace, kind, name, COLLECTED_SECONDS)
+        workspaces.wait_gone(installed, plane_namespace, kind, name)
 
 
 def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plane_namespace, gateway):

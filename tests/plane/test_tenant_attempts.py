@@ -15,8 +15,6 @@ from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.plane.tenants import Tenant, rule
 
-"""Flux installs the charts of all Workspaces that are accepted before the first of them is looked at."""
-
 PRESET = {"preset": {"name": "phi-4-mini-instruct"}}
 CONTAINER = {"name": "server", "image": "example/server:1"}
 LABELS = {"app": "bank"}

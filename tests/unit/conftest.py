@@ -1,12 +1,23 @@
 """What several unit tests share, and what none of them may do: start a program, or open a connection."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 _OUTSIDE = frozenset(
-    {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.bind", "socket.connect", "subprocess.Popen"}
+    {
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.sendto",
+        "subprocess.Popen",
+    }
 )
 """Python's audit events of what a unit test leaves alone, so that all of them take a few seconds and none waits for another program."""
 SIZING = Path(__file__).parents[2] / "docs/concepts/sizing.md"
@@ -34,25 +45,39 @@ def sizing_doc():
 
 
 class _Boundary:
-    """What unit tests have done outside their process; heard by Python, whoever in the process does it."""
+    """What is done outside this process while unit tests run; heard by Python, whoever in the process does it."""
 
     def __init__(self):
-        self.crossed = None
+        self._crossed = None
         sys.addaudithook(self._hear)
 
     def _hear(self, event, _arguments):
-        if self.crossed is not None and event in _OUTSIDE:
-            self.crossed.add(event)
+        if self._crossed is not None and event in _OUTSIDE:
+            self._crossed.add(event)
+
+    @contextmanager
+    def watched(self):
+        """Fail if it is crossed inside, with the place where such tests are; within each other, the inner one tells what happens in it."""
+        outer, self._crossed = self._crossed, set()
+        crossed = self._crossed
+        yield
+        self._crossed = outer
+        what = ", ".join(sorted(crossed))
+        assert not crossed, f"{what}: a unit test starts no program and opens no connection; tests/integration is for those"
 
 
 _BOUNDARY = _Boundary()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fixtures_stay_in_their_process():
+    """The same for what tests of a module share."""
+    with _BOUNDARY.watched():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def stays_in_its_process():
-    """Fail a test that leaves its process, with the place where such tests are."""
-    _BOUNDARY.crossed = crossed = set()
-    yield
-    _BOUNDARY.crossed = None
-    what = ", ".join(sorted(crossed))
-    assert not crossed, f"{what}: a unit test starts no program and opens no connection; tests/integration is for those"
+    """Each test leaves other programs alone."""
+    with _BOUNDARY.watched():
+        yield

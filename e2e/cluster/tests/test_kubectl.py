@@ -13,7 +13,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster.kubectl import NAME
 from e2e.cluster.processes import children, pid_inside, resident_bytes
-from e2e.waiting import KUBECTL_TIMEOUT, until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 
 LATES = "lates.example.org"
 LATE = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}})
@@ -69,7 +69,7 @@ def test_one_that_waits_lets_others_go_on(plane, plane_namespace):
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(plane.kubectl, "wait", "--for=create", "configmap/late", "-n", plane_namespace, KUBECTL_TIMEOUT)
         plane.kubectl("create", "-n", plane_namespace, "-f", "-", input=LATE)
-        assert "condition met" in waiting.result(60)
+        assert "condition met" in waiting.result(WAIT_SECONDS)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def _importable(monkeypatch):
 
 def outcomes(pytester, body):
     """What becomes of a unit test with this body."""
-    pytester.makeconftest("from tests.unit.conftest import stays_in_its_process\n")
+    pytester.makeconftest("from tests.unit.conftest import fixtures_stay_in_their_process, stays_in_its_process\n")
     pytester.makepyfile(f"def test_one():\n    {body}\n")
     result = pytester.runpytest_subprocess("-p", "no:randomly")
     return result.parseoutcomes(), result.stdout.str()
@@ -39,3 +39,9 @@ def test_what_leaves_the_process_is_an_error_that_says_where_it_belongs(pytester
 
 def test_what_stays_passes(pytester):
     assert outcomes(pytester, "import asyncio; asyncio.run(asyncio.sleep(0)); open(__file__).close()")[0] == {"passed": 1}
+
+
+def test_what_tests_share_stays_as_well(pytester):
+    pytester.makeconftest("from tests.unit.conftest import fixtures_stay_in_their_process, stays_in_its_process\n")
+    pytester.makepyfile("import subprocess\n\ndef setup_module():\n    subprocess.run(['true'])\n\ndef test_one():\n    pass\n")
+    assert pytester.runpytest_subprocess("-p", "no:randomly").parseoutcomes() == {"passed": 1, "errors": 1}
