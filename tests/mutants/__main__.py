@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from e2e.cluster.places import REPOSITORY
+from tests.mutants import REPOSITORY
 from tests.mutants.operators import Mutant, mutants
 from tests.mutants.trial import Outcome, judge, prepare
 

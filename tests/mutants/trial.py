@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.places import REPOSITORY
+from tests.mutants import REPOSITORY
 from tests.mutants.operators import Mutant
 
 PACKAGE = "workspace_ctrl"
