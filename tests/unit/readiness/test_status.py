@@ -11,6 +11,7 @@ from tests.unit.factories import (
     condition,
     decisions,
     deployment,
+    derived,
     gateway,
     meta,
     missed_pool,
@@ -34,6 +35,7 @@ from workspace_ctrl.readiness.status import removal_status
 from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import PodProblem, without_volumes
 from workspace_ctrl.records.workspaces import pack_status
 
@@ -440,3 +442,16 @@ def test_the_state_is_that_of_kaito(before, is_ready, after):
 def test_a_workspace_that_is_being_deleted_is_not_ready_any_more():
     record = replace(workspace(), stored_status=pack_status({"state": "Ready"}))
     assert removal_status(record, READY, NOW).state == "NotReady"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "replicas"),
+    [
+        pytest.param({}, derived().workload, 1, id="our own"),
+        pytest.param({"reference": ObjectRef("Deployment", "ns", "theirs")}, "theirs", None, id="referenced by its name"),
+        pytest.param({"reference": ObjectRef("Deployment", "ns", "")}, None, None, id="one of several that a selector finds"),
+    ],
+)
+def test_the_workload_in_the_status_is_the_one_that_serves(changed, name, replicas):
+    found = status(workspace(), READY, decisions(**changed), NOW).workload
+    assert (found.kind, found.name, found.replicas) == ("Deployment", name, replicas)
