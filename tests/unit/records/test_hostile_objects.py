@@ -96,6 +96,12 @@ def test_an_address_of_a_gateway_is_printable_and_bounded():
     assert len(address) <= 253
 
 
+def test_an_address_of_a_pod_is_bounded():
+    ready = [{"type": "Ready", "status": "True"}]
+    pod = parse_pod({"metadata": {"name": "x"}, "status": {"podIP": "1" * 9999, "conditions": ready}}, "Pod")
+    assert pod.address == "1" * 64
+
+
 WORD = "workspace-ctrl/applied-hash"
 MEGABYTE = 1_000_000
 
