@@ -13,8 +13,6 @@ import e2e.streams
 from e2e.cluster import Cluster
 from e2e.waiting import WAIT_SECONDS
 
-"""How long what is waited for may take; a rollout and a minute's answer in it."""
-
 
 class Streams:
     """The answers of some clients so far."""

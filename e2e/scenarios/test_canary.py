@@ -160,12 +160,17 @@ def check_deleted(cluster, namespace, answers, url, most_retries):
     return before
 
 
+def wait_step(cluster, namespace, number, expected):
+    """Wait until the canary is in a step, with its share of the requests."""
+    until(lambda: state(cluster, namespace).get("step") == number, f"step {number}")
+    until(lambda: weights(cluster, namespace) == expected, "its share")
+
+
 def check_promoted(cluster, namespace, answers):
     """A good one gets all requests, step by step, although the controller is killed in each step."""
     for number, expected in enumerate(("v1=90,v2=10", "v1=50,v2=50", "v2=100"), 1):
         with killed_at_the_end(cluster):
-            until(lambda: state(cluster, namespace).get("step") == number, f"step {number}")  # noqa: B023
-            until(lambda: weights(cluster, namespace) == expected, "its share")  # noqa: B023
+            wait_step(cluster, namespace, number, expected)
         assert weights(cluster, namespace) == expected
     with ControllerProcess(cluster, inside=True):
         until(lambda: state(cluster, namespace).get("phase") == "Promoted", "the canary to be promoted")

@@ -9,9 +9,6 @@ from e2e import workspaces
 from e2e.release import GATE, wait_answered
 from e2e.waiting import KUBECTL_TIMEOUT, until
 
-"""The namespace controller looks again only after half of the grace period of pods that are left, 165 s for model servers."""
-
-
 pytestmark = pytest.mark.timeout(900)
 
 

@@ -10,7 +10,6 @@ from e2e.controller import ControllerProcess
 from e2e.repacking import repack
 from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
-"""Longer than the controller waits before it says that nobody works on something."""
 MOST_ATTEMPTS = 5
 RELEASE = "helmrelease/phi-inferencepool"
 

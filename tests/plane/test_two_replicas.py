@@ -146,7 +146,7 @@ def test_one_reconciles_and_the_other_makes_no_call_but_its_watch(installed, pla
         assert ask(ports[0], "/healthz") == ask(ports[1], "/healthz") == (200, "ok")
         for _ in range(2):
             renewed = lease()["renewTime"]
-            until(lambda: lease()["renewTime"] != renewed, "a renewal")  # noqa: B023 - called before the next turn
+            until(lambda renewed=renewed: lease()["renewTime"] != renewed, "a renewal")
         # By the time of each call: the audit log may have one that began earlier, such as the last read of the start, only now.
         assert [event for event in second.audited() if event["requestReceivedTimestamp"] >= began] == []
         assert writes_of(second.audited()) == []
