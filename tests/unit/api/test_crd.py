@@ -42,6 +42,19 @@ def test_one_version_is_stored(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_lists_whose_entries_are_unique_say_so(kind):
+    """So that the API server rejects an entry that is there twice, and merges conditions of several writers."""
+    for version in crd(kind)["spec"]["versions"]:
+        nodes = _nodes(version["schema"]["openAPIV3Schema"])
+        lists = {path.removeprefix(".spec"): node.get("x-kubernetes-list-type") for path, node in nodes}
+        assert {path: kept for path, kept in lists.items() if kept} == {
+            ".gateway.aliases": "set",
+            ".gateway.group.canary.steps": "set",
+            ".status.conditions": "map",
+        }
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_object_without_a_status_is_in_progress_for_kstatus(kind):
     """Flux and Helm would take it for ready; so do Flux's own CRDs."""
     versions = [entry["schema"]["openAPIV3Schema"]["properties"]["status"] for entry in crd(kind)["spec"]["versions"]]

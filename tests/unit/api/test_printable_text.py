@@ -18,6 +18,7 @@ from workspace_ctrl.api.printable_text import printable
         ("\u202egnp.exe", "\\u202egnp.exe"),
         ("a\u2028b\x85c\xa0d", "a b c d"),
         ("half \ud800 of a pair", "half \\ud800 of a pair"),
+        ("x" * 32, "x" * 32),
         ("x" * 99, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."),
         ("\x1b" * 20, "\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\..."),
     ],

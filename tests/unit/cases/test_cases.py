@@ -158,6 +158,7 @@ CASES = {
     "mig-on-l4": refused("1g.10gb is no MIG profile of NVIDIA L4"),
     "mig-without-profile": refused("resource.partition needs profile for mode mig, and only for it"),
     "some-gpus": Outcome(("on 2 x NVIDIA A100 80GB",), ("--tensor-parallel-size=2",), "2 nvidia.com/gpu"),
+    "all-gpus": Outcome(("on 4 x NVIDIA A100 80GB",), ("--tensor-parallel-size=4",), "4 nvidia.com/gpu"),
     "too-many-gpus": refused("resource.partition.count is 8, but Standard_NC96ads_A100_v4 has 4 GPU(s) for a pod; set at most 4"),
     # fields
     "unknown-fields": Outcome(

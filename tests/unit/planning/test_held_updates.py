@@ -145,6 +145,22 @@ def test_an_object_of_others_is_reported_and_none_of_what_waits():
 @pytest.mark.parametrize(
     "changes",
     [
+        pytest.param({"deleting": True}, id="goes"),
+        pytest.param({"controller_uid": "another"}, id="of somebody else"),
+    ],
+)
+def test_an_object_that_is_not_ours_to_keep_is_none_that_an_older_version_has_left(changes):
+    """A chart that nothing uses is checked, and a workload is tried, before anything is made of them."""
+    of_chart = made_before(source=replace(source(hash_=OLD), meta=replace(source(hash_=OLD).meta, **changes)), chart_verdicts={})
+    assert "VerifyChart" in [type(step).__name__ for step in plan(recorded(known()), of_chart, at("0.2.0")).steps]
+    server = deployment(hash_=OLD)
+    world = made_before(workloads=(replace(server, meta=replace(server.meta, **changes)),))
+    assert plan(recorded(known()), world, at("0.2.0")).decisions.workload_kind == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         pytest.param({"gateway": GROUP}, id="weights in a group"),
         pytest.param({"gateway": {"hostnames": ["models.example"]}}, id="host names"),
         pytest.param({"gateway": {"objectives": [{"name": "batch", "priority": -1}]}}, id="objectives"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.factories import (
+    DIGEST,
     NOW,
     PICKER_SERVICE,
     condition,
@@ -309,6 +310,16 @@ def test_a_listener_with_a_wildcard_says_which_field_makes_the_url():
     assert words in find(entries, "GatewayReady").message
     named = conditions(decided=decisions(parents=(parent(gateway=wild),), hostnames=("m.example.com",)))
     assert "set gateway.hostnames" not in find(named, "GatewayReady").message
+
+
+def test_the_chart_in_the_status_is_the_fetched_one():
+    found = status(workspace(), READY, decisions(), NOW).gateway.chart
+    assert (found.version, found.digest) == ("v1.5.0", DIGEST)
+
+
+@pytest.mark.parametrize("missing", ["source", "release"])
+def test_without_a_release_and_its_source_the_status_has_no_chart(missing):
+    assert status(workspace(), replace(READY, **{missing: None}), decisions(), NOW).gateway.chart is None
 
 
 def test_the_status_is_stable():
