@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WAIT_SECONDS = 240
 """What takes a second alone takes tens of them beside other tests, on cores that stand still at times. A wait that is over early costs
@@ -21,6 +24,24 @@ def until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS)
     """
     began = time.monotonic()
     while not holds():
-        waited = time.monotonic() - began
-        assert waited < seconds, f"waited in vain for {what}"  # noqa: S101 - a test waits
-        time.sleep(min(max(_SHORTEST_PAUSE, waited * _SHARE), _LONGEST_PAUSE))
+        assert _has_paused(began, seconds), f"waited in vain for {what}"  # noqa: S101 - a test waits
+
+
+def until_equal(look: Callable[[], T], expected: T, what: str, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until `look` returns what is expected.
+
+    Raises:
+        AssertionError: it did not in `seconds`; the message names `what` was waited for, and what was seen last.
+    """
+    began = time.monotonic()
+    while (seen := look()) != expected:
+        assert _has_paused(began, seconds), f"waited in vain for {what}: {seen}, not {expected}"  # noqa: S101 - a test waits
+
+
+def _has_paused(began: float, seconds: float) -> bool:
+    """Pause between two looks, unless the waiting that began at a time of the monotonic clock has taken so long already."""
+    waited = time.monotonic() - began
+    if waited >= seconds:
+        return False
+    time.sleep(min(max(_SHORTEST_PAUSE, waited * _SHARE), _LONGEST_PAUSE))
+    return True

@@ -12,7 +12,7 @@ import yaml
 from e2e import workspaces
 from e2e.chat import chat, fetch
 from e2e.controller import ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 
 ROUTER = "inference-gateway-body-router"
 PRESETS = {"one": "phi-4-mini-instruct", "two": "phi-4"}
@@ -73,7 +73,7 @@ class Sampler:
 
     def stop(self):
         self._process.terminate()
-        return Counter(self._process.communicate(timeout=30)[0].split())
+        return Counter(self._process.communicate(timeout=WAIT_SECONDS)[0].split())
 
 
 def test_two_models_on_one_gateway_are_reached_by_path_by_header_and_by_body(serving_cluster, namespace, gateways, managed):

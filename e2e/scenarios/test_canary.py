@@ -18,7 +18,7 @@ from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.cluster.images import COUNTING_VLLM_IMAGE
 from e2e.controller import ControllerProcess
 from e2e.scenarios.test_traffic import FAST, GROUP, MODEL, Answers, version_of, weights
-from e2e.waiting import KUBECTL_TIMEOUT, until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 
 INTERVAL_SECONDS = 10
 """So long that no step is over between two looks at it, although this process may stand still for seconds."""
@@ -137,7 +137,7 @@ def users(cluster, url):
     finally:
         process.stdin.close()
         found.update(json.loads(process.stdout.read()))
-        process.wait(60)
+        process.wait(WAIT_SECONDS)
 
 
 def check_deleted(cluster, namespace, answers, url, most_retries):
@@ -182,7 +182,7 @@ def check_promoted(cluster, namespace, answers):
 def check_all(cluster, namespace, behind, most_retries=0):
     with ControllerProcess(cluster, inside=True):
         workspaces.apply(cluster, namespace, version("v1", behind))
-        workspaces.wait_ready(cluster, namespace, "v1", "GatewayReady", 120)
+        workspaces.wait_ready(cluster, namespace, "v1", "GatewayReady")
         workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")
         url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
     with Answers(cluster, url, FAST) as answers:

@@ -25,7 +25,7 @@ def serve(cluster, namespace, gateway):
     cluster.kubectl("set", "env", "deployment/drain", f"SIMULATOR_FLAGS={FLAGS}", "-n", namespace)
     cluster.kubectl("scale", "deployment/drain", "--replicas=2", "-n", namespace)
     cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, KUBECTL_TIMEOUT)
-    workspaces.wait_ready(cluster, namespace, "drain", "Ready", 120)
+    workspaces.wait_ready(cluster, namespace, "drain", "Ready")
     return workspaces.get(cluster, namespace, "workspace", "drain")["status"]["gateway"]["url"]
 
 
@@ -45,7 +45,7 @@ def disturb(cluster, namespace, url):
             cluster.kubectl("rollout", "restart", "deployment/drain", "-n", namespace)
             cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, KUBECTL_TIMEOUT)
         cluster.kubectl("scale", "deployment/drain", "--replicas=1", "-n", namespace)
-        until(lambda: len(pods(cluster, namespace)) == 1, "one pod to be left", 120)
+        until(lambda: len(pods(cluster, namespace)) == 1, "one pod to be left")
         short.wait()
     return short, long
 

@@ -1,7 +1,6 @@
 """An endpoint picker as a Workspace wishes it, for real: its own plugins, variables and replicas."""
 
 import json
-import time
 from http import HTTPStatus
 
 import pytest
@@ -9,8 +8,9 @@ import pytest
 from e2e import workspaces
 from e2e.chat import chat, chats
 from e2e.controller import ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
+from e2e.waiting import KUBECTL_TIMEOUT, until_equal
 
+MODEL = "phi-4-mini-instruct"
 PICKER = "phi-inferencepool-epp"
 PLUGINS = """\
 apiVersion: inference.networking.x-k8s.io/v1alpha1
@@ -51,11 +51,10 @@ def ask(cluster, namespace):
     With FailClose, the Gateway's proxy refuses requests for the moment until it knows the endpoint picker's address; no status tells of it.
     """
     url = workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"]
-    deadline = time.monotonic() + WAIT_SECONDS
-    while chat(cluster, url, "phi-4-mini-instruct", "are you there?").status != HTTPStatus.OK:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return [answer.status for answer in chats(cluster, url, "phi-4-mini-instruct", "who chose you?", 10)]
+    until_equal(
+        lambda: chat(cluster, url, MODEL, "are you there?").status, HTTPStatus.OK, "the Gateway to know the endpoint picker"
+    )
+    return [answer.status for answer in chats(cluster, url, MODEL, "who chose you?", 10)]
 
 
 def config_hash(cluster, namespace):

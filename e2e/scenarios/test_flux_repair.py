@@ -11,7 +11,7 @@ import pytest
 
 from e2e import outdated_status, workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
+from e2e.waiting import KUBECTL_TIMEOUT, until
 
 PICKER = "phi-inferencepool-epp"
 PARTS = {
@@ -76,12 +76,13 @@ def uids(cluster, namespace, kinds):
 
 def wait_back(cluster, namespace, kinds, old):
     """Wait until all kinds have objects again, and none of the `old` ones; return when that was first seen."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
+
+    def are_back():
         found = uids(cluster, namespace, kinds)
-        if len(found) == len(kinds) and not found & old:
-            return time.time()
-        assert time.monotonic() < deadline, f"of {kinds} only {len(found)} are there"
+        return len(found) == len(kinds) and not found & old
+
+    until(are_back, f"{', '.join(kinds)} to be there again")
+    return time.time()
 
 
 def deletions(cluster, namespace, kinds):

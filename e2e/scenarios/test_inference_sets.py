@@ -92,7 +92,7 @@ def test_all_copies_answer_and_they_are_scaled_from_one_to_three_to_none_to_two(
         workspaces.wait_reason(cluster, namespace, NAME, "DisruptionBudgetReady", "EvictionsLimited", kind=KIND)
         until(lambda: evict(cluster, namespace, first), "a copy to be evicted")
         assert not evict(cluster, namespace, second)
-        until(lambda: evict(cluster, namespace, second), "the other one to be evicted when the first is ready again", 120)
+        until(lambda: evict(cluster, namespace, second), "the other one to be evicted when the first is ready again")
 
 
 @pytest.mark.timeout(900)
@@ -112,9 +112,8 @@ def test_the_leaders_of_copies_on_several_nodes_answer(serving_cluster, namespac
         until(
             lambda: evict(cluster, namespace, f"{NAME}-1-2"),
             "one of the other copy to be evicted when the first is whole again",
-            240,
         )
-        until(lambda: answering(cluster, url, LARGE_MODEL) == leaders, "both leaders to answer again", 240)
+        until(lambda: answering(cluster, url, LARGE_MODEL) == leaders, "both leaders to answer again")
         with Traffic(cluster, url, LARGE_MODEL) as traffic:
             scale(1)
             until(lambda: len(workspaces.items(cluster, namespace, "statefulset")) == 1, "the second copy to go")

@@ -9,7 +9,7 @@ import yaml
 from e2e import workspaces
 from e2e.cluster.chart import package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
-from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
+from e2e.waiting import KUBECTL_TIMEOUT, until, until_equal
 from tests.chart.helm import render
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED
 
@@ -190,9 +190,7 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
     assert len(kept) > 1  # Flux's stay as well: others may use them
     leases = {f"Lease/{NAMESPACE}/{name}" for name in ("workspace-ctrl", *FLUX_LEASES)}
     cluster.kubectl("wait", "pods", "-l", "kaito.sh/workspace=phi", "-n", team, "--for=delete", KUBECTL_TIMEOUT)
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (left := everything(cluster) - before) != kept | leases:  # what hangs on pods goes a moment later
-        assert time.monotonic() < deadline, left ^ (kept | leases)
+    until_equal(lambda: everything(cluster) - before, kept | leases, "what is left")  # what hangs on pods goes a moment later
 
 
 def test_models_serve_on_without_a_controller_and_a_new_one_takes_over_and_finishes_what_was_begun(release, team, behind):

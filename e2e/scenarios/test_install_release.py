@@ -92,7 +92,7 @@ def test_chart_and_image_are_installed_from_the_registry_and_serve(release, team
     release.upgrade(GATE, {"image": {**image, "tag": tag if suffix else ""}}, more, package=archive)
     assert {found.rpartition("@")[2] for found in images_of(cluster)} == {pushed[f"{place}/workspace-ctrl:{tag}"]}
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
-    workspaces.wait_ready(cluster, team, "phi", "Ready", 120)
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
     wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 

@@ -31,6 +31,12 @@ def assembled(cluster, namespace, name="phi"):
     return {(line["objectiveKey"], line["priority"]) for line in lines}
 
 
+def wait_assembled(cluster, namespace, member, expected):
+    """Wait until the endpoint picker of a member has logged what is expected; return all that it has logged of named objectives."""
+    until(lambda: assembled(cluster, namespace, member) >= expected, f"the endpoint picker of {member} to log {expected}")
+    return {entry for entry in assembled(cluster, namespace, member) if entry[0].endswith(".interactive")}
+
+
 @pytest.fixture
 def verbose(tmp_path):
     """Settings by which endpoint pickers log each request."""
@@ -68,7 +74,7 @@ def test_an_objective_of_a_member_has_its_priority_at_the_picker_of_that_member_
             field = {**behind, "group": {"name": "chat"}, "objectives": [{"name": "interactive", "priority": priority}]}
             workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=field))
         for name in PRIORITIES:
-            workspaces.wait_ready(cluster, namespace, name, "Ready", 120)
+            workspaces.wait_ready(cluster, namespace, name, "Ready")
             workspaces.wait_ready(cluster, namespace, name, "ObjectivesReady")
             workspaces.wait_ready(cluster, namespace, name, "GroupReady")
         url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
@@ -77,7 +83,5 @@ def test_an_objective_of_a_member_has_its_priority_at_the_picker_of_that_member_
             assert ask(cluster, url, f"{HEADER}: {objective}") == HTTPStatus.OK
         for member in PRIORITIES:
             expected = {(f"{name}.interactive", priority if name == member else 0) for name, priority in PRIORITIES.items()}
-            until(lambda: assembled(cluster, namespace, member) >= expected, f"the endpoint picker of {member} to log requests")  # noqa: B023
-            named = {entry for entry in assembled(cluster, namespace, member) if entry[0].endswith(".interactive")}
-            assert named == expected
+            assert wait_assembled(cluster, namespace, member, expected) == expected
         cluster.kubectl("delete", "workspace", *PRIORITIES, "-n", namespace, KUBECTL_TIMEOUT)

@@ -101,7 +101,7 @@ def serve(cluster, namespace, behind):
     """Have a Workspace behind the Gateway, and return its URL."""
     workspaces.apply(cluster, namespace, workspaces.workspace(gateway=behind))
     with ControllerProcess(cluster, "--probe", "models", inside=True):
-        workspaces.wait_ready(cluster, namespace, "phi", "GatewayReady", 120)
+        workspaces.wait_ready(cluster, namespace, "phi", "GatewayReady")
     return workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"]
 
 

@@ -14,7 +14,7 @@ from e2e import workspaces
 from e2e.chat import chat, chat_without_tokens, chats, fetch
 from e2e.cluster import MissingCapabilityError
 from e2e.controller import ACTOR, ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
+from e2e.waiting import KUBECTL_TIMEOUT, until_equal
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart"
 NAME = "workspace-phi-4-mini"
@@ -33,12 +33,10 @@ def gateway(serving_cluster, namespace):
     serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
 
 
-def wait_until(holds):
-    """Wait for what nothing tells of: that the gateway's proxy has got its new configuration."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def listed_at(cluster, url):
+    """The model behind a URL; nobody probes here, so no status tells that the proxy has its configuration."""
+    until_equal(lambda: fetch(cluster, f"{url}/v1/models").status, HTTPStatus.OK, "the proxy to get its configuration")
+    return json.loads(fetch(cluster, f"{url}/v1/models").text)["data"][0]["id"]
 
 
 def first_wave_milliseconds(cluster, namespace):
@@ -91,7 +89,8 @@ def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, 
         assert "Helm install succeeded" in table
 
         cluster.kubectl("delete", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), KUBECTL_TIMEOUT, actor="user")
-        wait_until(lambda: chat(cluster, url, "phi-4-mini-instruct", "still there?").status == HTTPStatus.NOT_FOUND)
+        asked = (cluster, url, "phi-4-mini-instruct", "still there?")
+        until_equal(lambda: chat(*asked).status, HTTPStatus.NOT_FOUND, "the proxy to get its new configuration")
         for item in workspaces.items(cluster, namespace, "deployment,service,ocirepository", f"workspace-ctrl/workspace={NAME}"):
             workspaces.wait_gone(cluster, namespace, item["kind"], item["metadata"]["name"])
         assert workspaces.items(cluster, namespace, EVERY_KIND, f"workspace-ctrl/workspace={NAME}") == []
@@ -107,10 +106,7 @@ def test_two_models_on_one_gateway_are_kept_apart(serving_cluster, namespace, ga
             name = document["metadata"]["name"]
             workspaces.wait_ready(cluster, namespace, name)
             url = workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"]["url"]
-            # Nobody probes here, so no status tells that the proxy has its configuration.
-            wait_until(lambda url=url: fetch(cluster, f"{url}/v1/models").status == HTTPStatus.OK)
-            listed = json.loads(fetch(cluster, f"{url}/v1/models").text)
-            assert listed["data"][0]["id"] == document["inference"]["preset"]["name"]
+            assert listed_at(cluster, url) == document["inference"]["preset"]["name"]
 
 
 @pytest.mark.parametrize(

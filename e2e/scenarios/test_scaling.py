@@ -144,39 +144,39 @@ def test_with_the_controller_s_rights_nothing_else_is_scaled(scaling_cluster, ch
     spec = {"scaleTargetRef": target, "triggers": [{"type": "metrics-api", "metadata": {}}], **changes}
     document = policies.as_created("keda.sh/v1alpha1", "ScaledObject", spec)
     words = "workspace-ctrl scales only InferenceSets, by their load"
-    until(lambda: words in policies.refusal(scaling_cluster, document), "the policy to refuse it", 30)
+    until(lambda: words in policies.refusal(scaling_cluster, document), "the policy to refuse it")
 
 
 def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, gateway, controller):
     cluster = scaling_cluster
     serve(cluster, namespace, gateway, minReplicas=2, maxReplicas=4)
     cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=0")
-    until(lambda: reason_of(cluster, namespace) == "LoadNotReadable", "that the load cannot be read to be told", 180)
+    until(lambda: reason_of(cluster, namespace) == "LoadNotReadable", "that the load cannot be read to be told")
     cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=1")
-    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to go on", 180)
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to go on")
     cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused=true", actor="user")
-    until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told", 60)
+    until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told")
     cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused-", actor="user")
-    until(lambda: reason_of(cluster, namespace) == "Scaled", "the end of the pause to be told", 60)
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "the end of the pause to be told")
     cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=0")
-    until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told", 240)
+    until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told")
     cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
-    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back", 180)
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back")
     assert get(cluster, namespace)["spec"]["replicas"] == 2
     crd = cluster.kubectl("get", "crd", "scaledobjects.keda.sh", "-o", "json")
     cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", KUBECTL_TIMEOUT)
     try:
-        until(lambda: reason_of(cluster, namespace) == "KEDANotInstalled", "the missing kind to be told", 60)
+        until(lambda: reason_of(cluster, namespace) == "KEDANotInstalled", "the missing kind to be told")
         assert get(cluster, namespace)["spec"]["replicas"] == 2
     finally:
         document = json.loads(crd)
         document["metadata"] = {"name": document["metadata"]["name"], "annotations": document["metadata"].get("annotations", {})}
         cluster.kubectl("create", "-f", "-", input=json.dumps(document))
-    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be picked up again", 120)
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be picked up again")
     assert workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)["status"] == "True"
     change = json.dumps([{"op": "remove", "path": "/spec/autoscaling"}])
     cluster.kubectl("patch", KIND, NAME, "-n", namespace, "--type=json", "-p", change, actor="user")
-    until(lambda: workspaces.items(cluster, namespace, "scaledobject") == [], "the ScaledObject to go", 60)
+    until(lambda: workspaces.items(cluster, namespace, "scaledobject") == [], "the ScaledObject to go")
     assert get(cluster, namespace)["spec"]["replicas"] == 2
     assert written_replicas(cluster) == []
     # What rights autoscaling adds is all used. That no other right is used, the cluster's fixture checks.

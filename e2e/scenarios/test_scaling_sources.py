@@ -65,9 +65,9 @@ def test_a_prometheus_is_the_source_of_loads_and_keda_s_end_is_told(measured_clu
         wait_zero(cluster, namespace)
         # Without data, KEDA fails, and takes nothing for a load of 0.
         cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=0")
-        until(lambda: reason_of(cluster, namespace) == "LoadNotReadable", "that there are no data to be told", 180)
+        until(lambda: reason_of(cluster, namespace) == "LoadNotReadable", "that there are no data to be told")
         cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=1")
-        until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to go on", 180)
+        until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to go on")
         cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=0")
         try:
             until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told", 300)
@@ -76,7 +76,7 @@ def test_a_prometheus_is_the_source_of_loads_and_keda_s_end_is_told(measured_clu
             assert get(cluster, namespace)["spec"]["replicas"] == 0
         finally:
             cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
-        until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back", 180)
+        until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back")
         assert lost(burst(cluster, url)) == {}
         assert written_replicas(cluster) == []
         ours = [event for event in cluster.audit_events(ACTOR) if event.get("userAgent") == AGENT]
@@ -110,10 +110,10 @@ def test_behind_kthena_router_the_last_copy_stays_and_requests_to_none_are_refus
         assert lost(burst(cluster, url)) == {}
         # What would be lost: a user pauses KEDA, and takes the last copy.
         cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused=true", actor="user")
-        until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told", 60)
+        until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told")
         cluster.kubectl("scale", KIND, NAME, "-n", namespace, "--replicas=0", actor="user")
         workspaces.wait_reason(cluster, namespace, NAME, "GatewayReady", "ScaledToZero", kind=KIND)
-        until(lambda: workspaces.items(cluster, namespace, "pod", PODS) == [], "its last pod to end", 120)
+        until(lambda: workspaces.items(cluster, namespace, "pod", PODS) == [], "its last pod to end")
         answers = burst(cluster, url)
         slowest = max(answer["seconds"] for answer in answers)
         print("kthena-router at zero:", {status for status, _ in lost(answers)}, "the slowest after", slowest, "s")

@@ -118,7 +118,7 @@ def serve(cluster, namespace, behind):
     spare = workspaces.inference_set("spare", gateway={**behind, "group": {"name": GROUP, "fallback": True}})
     workspaces.apply(cluster, namespace, *made, spare)
     for name in MEMBERS:
-        workspaces.wait_ready(cluster, namespace, name, "GatewayReady", 120)
+        workspaces.wait_ready(cluster, namespace, name, "GatewayReady")
     path = '--for=jsonpath={.status.conditions[?(@.type=="GatewayReady")].status}=True'
     cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, KUBECTL_TIMEOUT)
     workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")  # the route is there

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.faults import proxy as faults
 from workspace_ctrl.cache.watches import SERVICE
 from workspace_ctrl.kube.access.access import ConnectionConfigError
@@ -166,7 +167,7 @@ async def test_requests_are_bounded_and_watches_have_room_beside_them(plane, tmp
     async def first_event():
         return (await anext(client.watch(SERVICE, {})))["type"]
 
-    assert await asyncio.wait_for(asyncio.gather(*(first_event() for _ in range(80))), 30) == ["BOOKMARK"] * 80
+    assert await asyncio.wait_for(asyncio.gather(*(first_event() for _ in range(80))), WAIT_SECONDS) == ["BOOKMARK"] * 80
     assert [arrived.get_nowait() for _ in range(80)] == ["watch"] * 80
     assert arrived.empty()
     end.set()

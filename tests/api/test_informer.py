@@ -7,6 +7,7 @@ import pytest_asyncio
 import yaml
 
 from e2e import workspaces
+from e2e.waiting import WAIT_SECONDS
 from tests.faults import proxy as faults
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
@@ -55,7 +56,7 @@ class Watched:
 
     async def __aenter__(self):
         self.task = asyncio.create_task(self.informer.run())
-        await asyncio.wait_for(self.informer.wait_synced(), 30)
+        await asyncio.wait_for(self.informer.wait_synced(), WAIT_SECONDS)
         return self
 
     async def __aexit__(self, *_):
@@ -65,7 +66,7 @@ class Watched:
     async def next(self, beginning):
         """The next that is told and begins so."""
         while True:
-            record = await asyncio.wait_for(self.told.get(), 30)
+            record = await asyncio.wait_for(self.told.get(), WAIT_SECONDS)
             if record.startswith(beginning):
                 return record
 
@@ -176,7 +177,7 @@ async def test_after_410_a_new_list_tells_of_what_went_meanwhile(proxied, kubect
         assert proxy.mute_watches() == 1
         kubectl("delete", "configmap", "gone")
         proxy.expire_watches()
-        assert await asyncio.wait_for(watched.restarts.get(), 30) == "expired"
+        assert await asyncio.wait_for(watched.restarts.get(), WAIT_SECONDS) == "expired"
         assert await watched.next("gone") == "gone"
         assert (plane_namespace, "gone") not in set(watched.store.keys())
 
@@ -187,7 +188,7 @@ async def test_a_watch_that_breaks_goes_on_where_it_was(proxied, kubectl, plane_
         kubectl("create", "configmap", "one")
         await watched.next("one")
         assert proxy.cut_watches() == 1
-        assert await asyncio.wait_for(watched.restarts.get(), 30) == "broken"
+        assert await asyncio.wait_for(watched.restarts.get(), WAIT_SECONDS) == "broken"
         kubectl("create", "configmap", "two")
         assert await watched.next("two") == "two"
     assert sum(call.is_streamed_list for call in proxy.calls) == 1
@@ -210,7 +211,7 @@ async def test_a_server_that_turns_watches_away_is_not_asked_in_a_hot_loop(proxi
         proxy.rule = lambda call: faults.Answer(503) if call.is_watch else None
         proxy.cut_watches()
         before = len(proxy.calls)
-        causes = [await asyncio.wait_for(watched.restarts.get(), 30) for _ in range(4)]
+        causes = [await asyncio.wait_for(watched.restarts.get(), WAIT_SECONDS) for _ in range(4)]
         assert causes == ["broken"] * 4
         assert len(proxy.calls) - before <= 4
 

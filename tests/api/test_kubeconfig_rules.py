@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.certificates import make_certificate
 from tests.integration.http_server import listening
 from workspace_ctrl.kube.access.access import ConnectionConfigError
@@ -208,5 +209,5 @@ async def test_the_same_requests_go_through_a_proxy(address, excluded, own, kube
         assert theirs or not own
         asked.clear()
         with pytest.raises(ApiError):
-            await asyncio.wait_for(ours(path), 30)
+            await asyncio.wait_for(ours(path), WAIT_SECONDS)
     assert set(asked) == theirs

@@ -67,8 +67,8 @@ def record(cluster: Cluster) -> list[dict[str, Any]]:
         for document in documents(folder):
             workspaces.apply(cluster, NAMESPACE, document)
         names = [item["metadata"]["name"] for item in workspaces.items(cluster, NAMESPACE, "workspaces")]
-        until(lambda: all(_has_verdict(item) for item in workspaces.items(cluster, NAMESPACE, "workspaces")), "all statuses", 180)
-        workspaces.wait_ready(cluster, NAMESPACE, "form-plain", "Ready", 120)
+        until(lambda: all(_has_verdict(item) for item in workspaces.items(cluster, NAMESPACE, "workspaces")), "all statuses")
+        workspaces.wait_ready(cluster, NAMESPACE, "form-plain", "Ready")
         found = [item for item in workspaces.items(cluster, NAMESPACE, KINDS) if _is_kept(item)]
     print(f"{len(names)} Workspaces, {len(found)} objects")
     return found

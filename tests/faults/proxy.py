@@ -18,6 +18,8 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
+
 _HOP_HEADERS = frozenset({"host", "connection", "transfer-encoding", "content-length", "keep-alive"})
 _GONE = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410, "message": "too old"}
 
@@ -229,12 +231,12 @@ def in_thread(kubeconfig: Path) -> Iterator[FaultProxy]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="fault proxy", daemon=True)
     thread.start()
-    assert is_up.wait(30)
+    assert is_up.wait(WAIT_SECONDS)
     try:
         yield started[0]
     finally:
         end.set()
-        thread.join(30)
+        thread.join(WAIT_SECONDS)
 
 
 def kubeconfig_through(proxy: FaultProxy, kubeconfig: Path, folder: Path) -> Path:

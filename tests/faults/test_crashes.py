@@ -11,7 +11,7 @@ import pytest
 from e2e import api_server
 from e2e.controller import ControllerProcess, command
 from e2e.prepared import start
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 from tests.faults import aftermath
 from tests.faults import proxy as faults
 
@@ -81,7 +81,7 @@ def test_the_controller_crashes_50_times_during_20_creations(installed, plane_na
         process = start(command(installed), environment)
         executioner.choose(process.pid)
         try:
-            assert process.wait(120) == -signal.SIGKILL, process.stderr.read()  # a life's log is less than a pipe takes
+            assert process.wait(WAIT_SECONDS) == -signal.SIGKILL, process.stderr.read()  # a life's log is less than a pipe takes
         finally:
             process.send_signal(signal.SIGKILL)
             process.stderr.close()

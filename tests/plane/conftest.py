@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from e2e import workspaces
 from e2e.cluster import Cluster
 from e2e.controller import ACTOR
+from e2e.waiting import WAIT_SECONDS
 from tests.plane.accounts import ACCOUNT
 from workspace_ctrl.cli.main import main
 
@@ -46,4 +47,4 @@ def run(installed: Cluster, plane_namespace: str) -> Iterator[Callable[..., Resu
     with ThreadPoolExecutor(1) as executor:
         yield lambda command, *arguments, **more: executor.submit(
             CliRunner().invoke, main, (command, *options, *arguments), **more
-        ).result(120)
+        ).result(WAIT_SECONDS)

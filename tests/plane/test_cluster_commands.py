@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 from tests.faults import proxy as faults
 from workspace_ctrl.cli.main import main
 
@@ -75,7 +75,7 @@ def test_explain_takes_few_requests(installed, plane_namespace, ready, tmp_path)
         kubeconfig = faults.kubeconfig_through(proxy, installed.kubeconfig_for("user"), tmp_path)
         with ThreadPoolExecutor(1) as executor:
             arguments = ("explain", "phi", "-n", plane_namespace, "--kubeconfig", str(kubeconfig))
-            result = executor.submit(CliRunner().invoke, main, arguments).result(60)
+            result = executor.submit(CliRunner().invoke, main, arguments).result(WAIT_SECONDS)
         assert result.exit_code == 0, result.output
         assert 0 < len(proxy.calls) <= MOST_REQUESTS
 
@@ -96,7 +96,7 @@ def test_explain_before_any_controller_has_run(installed, plane_namespace, gatew
 def test_explain_without_rights_is_a_sentence(installed, plane_namespace, ready, account):
     with ThreadPoolExecutor(1) as executor:
         arguments = ("explain", "phi", "-n", plane_namespace, "--kubeconfig", str(account))
-        result = executor.submit(CliRunner().invoke, main, arguments).result(60)
+        result = executor.submit(CliRunner().invoke, main, arguments).result(WAIT_SECONDS)
     assert (result.exit_code, "Error: " in result.output) == (1, True)
 
 
@@ -121,7 +121,7 @@ def test_version_names_all_parts(run, installed):
     assert result.output.split() == ["PART", "VERSION", "client", version("workspace-ctrl")]
     with ThreadPoolExecutor(1) as executor:
         arguments = ("version", "-o", "json", "--kubeconfig", str(installed.kubeconfig_for("user")))
-        found = json.loads(executor.submit(CliRunner().invoke, main, arguments).result(60).stdout)
+        found = json.loads(executor.submit(CliRunner().invoke, main, arguments).result(WAIT_SECONDS).stdout)
     assert found["kubernetes"].startswith("v1.")
     assert found["gateway-api"].startswith("v1.")
     assert found["inference-extension"].startswith("v1.")

@@ -67,7 +67,7 @@ def cluster_wide(cluster, namespace):
 
 
 def wait_for(cluster, namespace, kinds):
-    until(lambda: cluster_wide(cluster, namespace) == kinds, f"{kinds or 'nothing'} to be left of {namespace}", 120)
+    until(lambda: cluster_wide(cluster, namespace) == kinds, f"{kinds or 'nothing'} to be left of {namespace}")
 
 
 def make(cluster, place, gateway, gateways):

@@ -1,13 +1,12 @@
 """What `kubectl describe workspace` tells of a Workspace's life."""
 
 import json
-import time
 
 import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import WAIT_SECONDS
+from e2e.waiting import until_equal
 
 
 def events(cluster, namespace):
@@ -25,10 +24,7 @@ def counts(cluster, namespace):
 
 def wait_counts(cluster, namespace, expected):
     """Wait until the events on Workspaces happened so often; they are written after the status."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (found := counts(cluster, namespace)) != expected:
-        assert time.monotonic() < deadline, f"{found}, not {expected}"
-        time.sleep(0.1)
+    until_equal(lambda: counts(cluster, namespace), expected, "the events")
 
 
 def suspend(cluster, namespace, *, suspended):

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from e2e import workspaces
 from e2e.cluster.settings import free_port
 from e2e.controller import PROGRESS_SECONDS, ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until, until_equal
 from tests.certificates import make_certificate
 
 PREFIX = "workspace_ctrl_"
@@ -29,7 +29,7 @@ def port():
 
 def scrape(port):
     """The samples as (name, labels) → value, and the text."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_SECONDS) as response:
         text = response.read().decode()
     samples = {
         (sample.name.removeprefix(PREFIX), frozenset(sample.labels.items())): sample.value
@@ -45,10 +45,7 @@ def value(samples, name, **labels):
 
 def wait_for(port, expected, name, **labels):
     """Wait until a metric has a value."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (found := value(scrape(port)[0], name, **labels)) != expected:
-        assert time.monotonic() < deadline, f"{name} is {found}, not {expected}"
-        time.sleep(0.1)
+    until_equal(lambda: value(scrape(port)[0], name, **labels), expected, name)
 
 
 def test_the_number_of_passes_from_create_to_ready_is_bounded(installed, plane_namespace, gateway, port, capsys):
@@ -122,7 +119,7 @@ def secured(port, token=""):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     asked = urllib.request.Request(f"https://127.0.0.1:{port}/metrics", headers=headers)
     try:
-        with urllib.request.urlopen(asked, timeout=60, context=context) as response:  # noqa: S310 - our own URL
+        with urllib.request.urlopen(asked, timeout=WAIT_SECONDS, context=context) as response:  # noqa: S310 - our own URL
             assert PREFIX in response.read().decode()
             return response.status
     except urllib.error.HTTPError as error:

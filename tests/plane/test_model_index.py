@@ -14,7 +14,7 @@ from e2e.cluster.settings import free_port
 from e2e.controller import ACTOR, ControllerProcess
 from e2e.openai_requests import ask, client_of
 from e2e.release import NAMESPACE
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 
 SERVICE = "workspace-ctrl-models"
 SELECTOR = f"workspace-ctrl/model-index={SERVICE}"
@@ -122,7 +122,7 @@ def index_process(cluster, config):
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(WAIT_SECONDS) == 0
 
 
 def is_open(port):

@@ -1,13 +1,12 @@
 """The gateway side goes away in order, when it is no longer wanted and when Flux does not do its part."""
 
 import json
-import time
 
 import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
+from e2e.waiting import KUBECTL_TIMEOUT, until
 from tests.plane.test_lifecycle import EVERY_KIND
 
 SELECTOR = "workspace-ctrl/workspace=phi,app.kubernetes.io/managed-by!=workspace-ctrl"
@@ -29,10 +28,7 @@ def patch(cluster, namespace, target, document):
 
 def wait_without(cluster, namespace, type_):
     """Wait until a Workspace has no such condition any more."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while workspaces.condition(cluster, namespace, "phi", type_):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: not workspaces.condition(cluster, namespace, "phi", type_), f"the Workspace to be without {type_}")
 
 
 def deletions(cluster, namespace):

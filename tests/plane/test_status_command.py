@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 from tests.faults import proxy as faults
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.cli import connection_options
@@ -95,7 +95,7 @@ def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, co
     # There are more where the first one has been silent for too long already: the proxy hears only later that nobody reads it.
     until(lambda: proxy.mute_watches() >= 1, "the watch to be open")
     set_ready(installed, plane_namespace, "phi", "True")
-    assert watched.result(60).exit_code == 0
+    assert watched.result(WAIT_SECONDS).exit_code == 0
     assert sum(call.is_watch for call in proxy.calls) > 1
 
 
@@ -109,10 +109,10 @@ async def test_a_workspace_that_is_deleted_while_it_is_watched(installed, plane_
         shown.set()
 
     watching = asyncio.create_task(watch.until(show))
-    await asyncio.wait_for(shown.wait(), 30)
+    await asyncio.wait_for(shown.wait(), WAIT_SECONDS)
     installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace)
     with pytest.raises(WorkspaceDeletedError):
-        await asyncio.wait_for(watching, 30)
+        await asyncio.wait_for(watching, WAIT_SECONDS)
     await connection.close()
 
 
@@ -120,6 +120,6 @@ def test_a_list_of_several_pages_is_complete(installed, plane_namespace, proxy, 
     monkeypatch.setattr(pager, "PAGE", 2)
     names = {f"phi-{number}" for number in range(5)}
     workspaces.apply(installed, plane_namespace, *map(workspaces.workspace, sorted(names)))
-    result = command("-o", "json").result(60)
+    result = command("-o", "json").result(WAIT_SECONDS)
     assert {item["metadata"]["name"] for item in json.loads(result.stdout)["items"]} == names
     assert [call.query.get("limit") for call in proxy.calls] == ["2"] * 4  # three pages of Workspaces, and one of InferenceSets

@@ -462,7 +462,7 @@ def reported(place, before):
         )
 
     with contextlib.suppress(AssertionError):  # the test of each Workspace fails if its reason is missing
-        until(is_reported, "the reasons", 240)
+        until(is_reported, "the reasons")
     return latest
 
 

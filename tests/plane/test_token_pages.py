@@ -13,6 +13,7 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ACTOR
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.cli.page.running_page import on_thread
 from tests.integration.cli.page.running_token_pages import TokenPages
 from tests.plane.accounts import role
@@ -31,11 +32,11 @@ async def served(cluster, folder):
         sys.executable, "-m", "workspace_ctrl", "ui-server", *options, stdout=PIPE, stderr=PIPE
     )
     try:
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        line = (await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS)).decode()
         async with aiohttp.ClientSession() as session:
             yield TokenPages(None, f"http://127.0.0.1:{re.search('port ([0-9]+)', line)[1]}/", session)
         process.terminate()
-        said = await asyncio.wait_for(process.communicate(), 60)
+        said = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
         assert process.returncode == 0
         assert b"Traceback" not in said[1]
     finally:
@@ -74,7 +75,7 @@ async def test_each_user_sees_what_the_api_server_lets_him_see_until_his_token_i
         assert f'"system:serviceaccount:{namespace}:jim" cannot list' in str(notices)
         assert (await pages.json(f"details?id={ident}&namespace={namespace}", users["jim"]))[0] == 404
 
-        async with aclosing(pages.events(users["jane"], namespace)) as events, asyncio.timeout(60):
+        async with aclosing(pages.events(users["jane"], namespace)) as events, asyncio.timeout(WAIT_SECONDS):
             assert (await anext(events))[1]["title"].endswith(f"as system:serviceaccount:{namespace}:jane")
             await on_thread(lambda: installed.kubectl("delete", "serviceaccount", "jane", "-n", namespace))
             names = [name async for name, _ in events]

@@ -18,7 +18,7 @@ def test_the_workspace_is_ready_and_the_rule_is_one_of_the_release(installed, pl
         for document in (RULE, wanted) if first else (wanted, RULE):
             workspaces.apply(installed, namespace, document)
             if document is wanted:
-                workspaces.wait_ready(installed, namespace, "phi", "Ready", 120)
+                workspaces.wait_ready(installed, namespace, "phi", "Ready")
         workspaces.wait_ready(installed, namespace, "phi", "Ready")
         metadata = workspaces.get(installed, namespace, "destinationrule", PICKER)["metadata"]
         assert metadata["annotations"]["meta.helm.sh/release-name"] == "phi-inferencepool"

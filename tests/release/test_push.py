@@ -11,6 +11,7 @@ import pytest
 
 from e2e.cluster.chart import FLUX_STANDIN
 from e2e.cluster.oci import FileEntry, Image, write_layout
+from e2e.waiting import WAIT_SECONDS
 from release import oci
 from release.bundle import CHART_REPOSITORY, IMAGE_REPOSITORY, Choices, write
 from release.chart import about, helm, write_chart
@@ -36,7 +37,7 @@ def image(tmp_path_factory):
 def get(registry, path, kind="manifests", repository=f"team/{IMAGE_REPOSITORY}"):
     headers = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     request = urllib.request.Request(f"http://{registry}/v2/{repository}/{kind}/{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - of http
+    with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as response:  # noqa: S310 - of http
         return response.read()
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import yaml
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import not_served
 
 PATH = "/apis/kaito.sh/v1beta1"
@@ -181,4 +182,4 @@ async def serving(folder):
 
 async def ended(task):
     """Return what came of a command."""
-    return await asyncio.wait_for(task, 60)
+    return await asyncio.wait_for(task, WAIT_SECONDS)

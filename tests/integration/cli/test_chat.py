@@ -10,6 +10,7 @@ import yaml
 from aiohttp import web
 from click.testing import CliRunner
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import not_served
 from workspace_ctrl.cli.inspect.model_requests import Route, proxied
 from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging, events_of
@@ -114,7 +115,7 @@ async def cluster(tmp_path):
 def run(cluster, tmp_path):
     async def ask(*arguments, **more):
         environment = {"KUBECONFIG": str(tmp_path / "config"), "HTTP_PROXY": "http://proxy.invalid:1"}  # not for loopback addresses
-        return await asyncio.wait_for(asyncio.to_thread(CliRunner().invoke, main, arguments, env=environment, **more), 60)
+        return await asyncio.wait_for(asyncio.to_thread(CliRunner().invoke, main, arguments, env=environment, **more), WAIT_SECONDS)
 
     return ask
 

@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner
 
 from e2e.cluster.places import REPOSITORY
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.cli import program
 from tests.integration.cli.api_server import ended, ready
 from tests.unit.cli.test_kubectl_habits import URL
@@ -109,7 +110,7 @@ async def test_a_misspelt_name_is_answered_with_the_nearest(server, run):
 async def test_a_list_is_watched(server, run):
     server.put("phi", ready("False"))
     task = run("status", "-n", "ns", "-w", "--timeout", "3s")
-    await asyncio.wait_for(server.watches.get(), 30)
+    await asyncio.wait_for(server.watches.get(), WAIT_SECONDS)
     server.put("psi", ready())
     server.put("phi", ready())
     result = await ended(task)

@@ -10,6 +10,7 @@ import yaml
 from aiohttp import web
 from click.testing import CliRunner
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import not_served
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_INDEX_LABEL, POD_LABEL, SET_LABEL, STATUS_ANNOTATION
@@ -180,7 +181,7 @@ async def serving(cluster, folder):
 async def explained(cluster, folder, *arguments):
     async with serving(cluster, folder) as environment:
         words = ("explain", *(arguments or (NAME,)))
-        return await asyncio.wait_for(asyncio.to_thread(CliRunner().invoke, main, words, env=environment), 60)
+        return await asyncio.wait_for(asyncio.to_thread(CliRunner().invoke, main, words, env=environment), WAIT_SECONDS)
 
 
 def a_cluster(**status):

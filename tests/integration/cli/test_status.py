@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.cli.api_server import ended, ready
 from tests.integration.cli.program import Program
 from workspace_ctrl.cli import connection_options
@@ -23,7 +24,7 @@ def watch(run):
 
 
 async def next_watch(server):
-    return await asyncio.wait_for(server.watches.get(), 30)
+    return await asyncio.wait_for(server.watches.get(), WAIT_SECONDS)
 
 
 async def test_it_follows_a_workspace_until_it_is_ready(server, watch):
@@ -154,7 +155,7 @@ async def test_an_interrupt_ends_it_without_a_trace(server, served):
     program = Program("status", "ns/phi", "--watch", "--kubeconfig", str(served[1]))
     await next_watch(server)
     program.process.send_signal(signal.SIGINT)
-    code = await asyncio.wait_for(program.code(), 30)
+    code = await asyncio.wait_for(program.code(), WAIT_SECONDS)
     assert (code, await program.errors()) == (130, "")
     assert "Workspace" in program.stdout.read()
     program.close()

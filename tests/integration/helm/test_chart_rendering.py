@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pyhelm3.errors import Error as HelmError
 
+from e2e.waiting import WAIT_SECONDS
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.helm import chart_rendering as helm
 from workspace_ctrl.helm.chart_rendering import ChartUnreadableError, Helm, look_at_file, words
@@ -142,14 +143,14 @@ async def test_what_is_found_is_quoted_in_part_and_prints(look):
 async def test_a_program_that_prints_without_an_end_is_ended(tmp_path):
     program = _program(tmp_path, '#!/bin/sh\nexec yes "$1"\n')
     with pytest.raises(ChartUnreadableError, match="helm show printed more than 1048576 bytes"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await look_at_file(program, str(chart_folder(tmp_path)))
 
 
 async def test_a_program_that_complains_without_an_end_is_ended(tmp_path):
     program = _program(tmp_path, "#!/bin/sh\nexec yes >&2\n")
     with pytest.raises(ChartUnreadableError, match="helm show printed more than 1048576 bytes"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             await look_at_file(program, str(chart_folder(tmp_path)))
 
 

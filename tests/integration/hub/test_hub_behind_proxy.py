@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from e2e.waiting import WAIT_SECONDS
 from tests.certificates import make_certificate
 from tests.model_hub import ModelHub
 
@@ -50,7 +51,7 @@ async def planned(environment, *options):
     ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
     process = await asyncio.create_subprocess_exec(*PLAN, *options, env=ours | environment, **pipes)
-    output, errors = await asyncio.wait_for(process.communicate(UNKNOWN), 60)
+    output, errors = await asyncio.wait_for(process.communicate(UNKNOWN), WAIT_SECONDS)
     return process.returncode, (output + errors).decode()
 
 

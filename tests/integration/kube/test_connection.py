@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.busy_threads import busy_threads
 from tests.integration.http_server import listening
 from workspace_ctrl.kube.access.access import Access, Tls
@@ -34,7 +35,7 @@ async def test_the_token_waits_for_no_other_work_in_threads():
     async with listening(answer) as port, busy_threads():
         connection = open_connection(TokenAccess(f"http://127.0.0.1:{port}"))
         try:
-            async with asyncio.timeout(20), connection.session.get(f"{connection.server}/version") as response:
+            async with asyncio.timeout(WAIT_SECONDS), connection.session.get(f"{connection.server}/version") as response:
                 assert isinstance(response, aiohttp.ClientResponse)
                 assert await response.json() == {"token": "Bearer t"}
         finally:

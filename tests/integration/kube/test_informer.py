@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import listening, not_served
 from workspace_ctrl.kube import informer as informers
 from workspace_ctrl.kube.client import Client
@@ -79,7 +80,7 @@ async def test_a_list_and_a_watch_go_on_past_objects_that_are_too_deep():
     listed = page(thing("a", 1), thing("deep", 1, DEEP), thing("b", 1), version=3)
     events = [event("ADDED", thing("deeper", 4, DEEP)), event("ADDED", thing("good", 5))]
     async with server_of(lambda _: listed, events) as (client, requests), watching(client) as (store, told, _):
-        names = [await asyncio.wait_for(told.get(), 10) for _ in range(5)]
+        names = [await asyncio.wait_for(told.get(), WAIT_SECONDS) for _ in range(5)]
     assert names == ["a", "deep", "b", "deeper", "good"]
     assert len(store) == 5
     assert requests.qsize() == 3  # the list that is not streamed, the page, and one watch
@@ -92,7 +93,7 @@ async def test_pages_of_large_objects_are_asked_for_in_smaller_ones():
         return page(*items, token=str(first + size) if first + size < 30 else "")
 
     async with server_of(lists, []) as (client, requests), watching(client) as (store, _, informer):
-        await asyncio.wait_for(informer.wait_synced(), 30)
+        await asyncio.wait_for(informer.wait_synced(), WAIT_SECONDS)
         assert len(store) == 30
     asked = [requests.get_nowait() for _ in range(requests.qsize())]
     assert [query["limit"] for query in asked if "limit" in query] == ["100", "20", *["4"] * 8]
@@ -135,8 +136,8 @@ async def test_a_streamed_list_that_does_not_end_is_read_in_pages_and_the_next_o
 async def test_what_is_no_object_breaks_the_watch_which_is_begun_again_where_it_was(spoilt, caplog):
     events = [event("ADDED", thing("good", 5)), spoilt]
     async with server_of(lambda _: page(version=3), events) as (client, requests), watching(client) as (store, told, _):
-        assert await asyncio.wait_for(told.get(), 10) == "good"
-        while (await asyncio.wait_for(requests.get(), 10)).get("resourceVersion") not in {"5", "7"}:
+        assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == "good"
+        while (await asyncio.wait_for(requests.get(), WAIT_SECONDS)).get("resourceVersion") not in {"5", "7"}:
             pass
         assert store.get(("ns", "good")) == "good"
     assert max(len(message) for message in caplog.messages) < 1000
@@ -195,9 +196,9 @@ async def watching_versions(client):
 @pytest.mark.usefixtures("without_delays")
 async def test_an_older_version_is_watched_where_it_alone_is_served_and_goes_on_where_it_was():
     async with crd_of({"v1"}) as (client, changed, requests), watching_versions(client) as (told, missing):
-        assert await asyncio.wait_for(told.get(), 10) == "example/v1"
+        assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == "example/v1"
         changed.set()
-        asked = [await asyncio.wait_for(requests.get(), 10) for _ in range(4)]
+        asked = [await asyncio.wait_for(requests.get(), WAIT_SECONDS) for _ in range(4)]
     assert asked == [("v2", ""), ("v1", ""), ("v2", ""), ("v1", "9")]
     assert told.empty()
     assert missing == []
@@ -209,11 +210,11 @@ async def test_a_new_version_is_used_when_the_watch_ends_and_nothing_seems_delet
     caplog.set_level("INFO")
     served = {"v1"}
     async with crd_of(served) as (client, changed, _), watching_versions(client) as (told, missing):
-        assert await asyncio.wait_for(told.get(), 10) == "example/v1"
+        assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == "example/v1"
         served.clear()
         served |= later
         changed.set()
-        assert await asyncio.wait_for(told.get(), 10) == "example/v2"
+        assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == "example/v2"
     assert missing == []
     assert "things are now served as example/v2" in caplog.messages
 
@@ -222,9 +223,9 @@ async def test_a_new_version_is_used_when_the_watch_ends_and_nothing_seems_delet
 async def test_a_kind_is_missing_where_no_version_is_served():
     served = set()
     async with crd_of(served) as (client, _, requests), watching_versions(client) as (told, missing):
-        assert [(await asyncio.wait_for(requests.get(), 10))[0] for _ in range(2)] == ["v2", "v1"]
+        assert [(await asyncio.wait_for(requests.get(), WAIT_SECONDS))[0] for _ in range(2)] == ["v2", "v1"]
         served.add("v1")
-        assert await asyncio.wait_for(told.get(), 10) == "example/v1"
+        assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == "example/v1"
     assert missing == [True, False]
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import listening
 from tests.integration.load.watched_server import WatchedServer
 from tests.integration.waiting import until
@@ -32,7 +33,7 @@ async def followed(server, check):
     async with listening(server.answer, handler_cancellation=True) as port, aiohttp.ClientSession() as session:
         heartbeat = KedaHeartbeat(Client(Connection(f"http://127.0.0.1:{port}", session), "tester"), clock)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_SECONDS):
                 await check(heartbeat, clock)
         finally:
             await heartbeat.close()

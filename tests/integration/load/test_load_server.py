@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from e2e.cluster.settings import free_port
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.busy_threads import busy_threads
 from tests.integration.http_server import listening
 from workspace_ctrl.load.load_reader import LoadReader, LoadUnknownError
@@ -120,7 +121,7 @@ async def test_a_service_that_leads_to_a_special_address_is_not_connected_to(pic
 async def test_neither_names_nor_metrics_wait_for_other_work_in_threads_or_keep_it_waiting(picker):
     async with listening(picker, host="localhost") as port:
         reader = LoadReader(lambda _namespace, _name: f"http://localhost:{port}", (*LOOPBACK, ip_network("::1")))
-        async with busy_threads(), asyncio.timeout(20):
+        async with busy_threads(), asyncio.timeout(WAIT_SECONDS):
             assert (await reader.read("team", "phi-epp")).held == 7
 
 
@@ -170,9 +171,9 @@ async def test_a_question_ends_with_its_connection(reader, monkeypatch):
     async with serve_loads(port, reader, OURS):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /load/team/phi-epp HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asyncio.wait_for(waiting.wait(), 20)
+        await asyncio.wait_for(waiting.wait(), WAIT_SECONDS)
         writer.close()
-        await asyncio.wait_for(ended.wait(), 20)
+        await asyncio.wait_for(ended.wait(), WAIT_SECONDS)
 
 
 @pytest.mark.parametrize("path", ["/", "/load/team", "/load/team/phi-epp/metrics", "/load/team/phi.example", "/load/TEAM/phi"])

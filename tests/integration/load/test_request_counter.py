@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import pytest
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import listening
 from workspace_ctrl.load.request_counter import RequestCounter
 from workspace_ctrl.model.canary import CanaryTarget, CountingServer, Figures
@@ -45,7 +46,7 @@ class Watched:
         """Wait for a reading that begins from now on, and return what is known then."""
         for _ in range(2):  # one may be under way
             self.news.clear()
-            await asyncio.wait_for(self.news.wait(), 5)
+            await asyncio.wait_for(self.news.wait(), WAIT_SECONDS)
         return self.counter.result(KEY)
 
 

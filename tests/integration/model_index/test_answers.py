@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient, NotFoundError
 from yarl import URL
 
 from e2e.cluster.settings import free_port
+from e2e.waiting import WAIT_SECONDS
 from tests.unit.model_index.served import PRIVATE, SHARED, from_gateway, known_index, routes, workspace
 from workspace_ctrl.model_index.listing import listing
 from workspace_ctrl.process.model_index_server import serve_model_index
@@ -212,7 +213,7 @@ async def test_the_list_is_the_same_for_old_clients_and_with_a_slash_at_the_end(
 
 async def test_a_body_that_never_ends_is_answered_after_a_while_and_others_meanwhile():
     index = known_index(workspace("phi"))
-    async with served(index) as url, asyncio.timeout(20):
+    async with served(index) as url, asyncio.timeout(WAIT_SECONDS):
 
         async def endless():
             while True:

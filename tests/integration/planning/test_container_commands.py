@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from e2e.waiting import WAIT_SECONDS
 from tests.unit.planning.preset.test_preset_workload import TWO_NODES, container, serve
 from workspace_ctrl.planning.preset.preset_pods import drain_hook
 
@@ -39,7 +40,7 @@ def test_the_hook_waits_until_there_is_no_request(tmp_path, answers, asked):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     command = drain_hook()["preStop"]["exec"]["command"]
-    subprocess.run(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True, timeout=20)
+    subprocess.run(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=True, timeout=WAIT_SECONDS)
     assert count.read_text().strip() == str(asked)
 
 
@@ -52,7 +53,7 @@ def test_the_pods_of_several_nodes_start_vllm_with_their_rank(index, tmp_path):
         program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         program.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LEADER": "leader", "POD_INDEX": str(index)}
-    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=20)
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=WAIT_SECONDS)
     words = run.stdout.split()
     assert words[:2] == ["serve", "meta-llama/Llama-3.3-70B-Instruct"]
     assert words[-2:] == [f"--node-rank={index}", "--master-addr=10.0.0.7"]

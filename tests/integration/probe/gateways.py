@@ -10,6 +10,7 @@ from ipaddress import ip_network
 
 from aiohttp import web
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.http_server import listening
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeTarget
 from workspace_ctrl.probe.credentials import Credentials
@@ -120,5 +121,5 @@ class Told:
         self.again.set()
 
     async def wait(self):
-        await asyncio.wait_for(self.again.wait(), 20)
+        await asyncio.wait_for(self.again.wait(), WAIT_SECONDS)
         self.again.clear()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter
 
 from e2e.cluster.settings import free_port
+from e2e.waiting import WAIT_SECONDS
 from workspace_ctrl.kube.errors import RetryableError
 from workspace_ctrl.process.bounded_server import BoundedServer, PortError, serving
 from workspace_ctrl.process.health import Readiness, serve_health
@@ -51,14 +52,14 @@ async def opened(stack, port):
 async def is_closed(reader):
     """Whether the server closes the connection."""
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_SECONDS):
             return await reader.read(1) == b""
     except ConnectionError:
         return True
 
 
 async def test_slow_clients_lose_their_connection_to_a_new_one():
-    async with AsyncExitStack() as stack, served(most=MOST, seconds=60) as port:
+    async with AsyncExitStack() as stack, served(most=MOST, seconds=2 * WAIT_SECONDS) as port:
         slow = []
         for _ in range(3 * MOST):
             reader, writer = await opened(stack, port)
@@ -87,7 +88,7 @@ async def test_a_client_that_does_not_read_ends_as_well():
         reader, writer = await opened(stack, port)
         reader._transport.pause_reading()
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not writer.is_closing():  # who does not read learns from writing that the connection is gone
                 await asyncio.sleep(0.01)
                 writer.write(b"\r\n")

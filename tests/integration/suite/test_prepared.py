@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from e2e.prepared import ForkedProcess, Interpreter, prepared, start
+from e2e.waiting import WAIT_SECONDS
 
 CONTROLLER = [sys.executable, "-m", "workspace_ctrl"]
 
@@ -29,21 +30,21 @@ def test_arguments_standard_error_and_exit_code_are_those_of_a_process_of_its_ow
         expected = (own.stderr.read(), own.wait())
     forked = start([*CONTROLLER, "status", "--no-such-option"], os.environ)
     assert isinstance(forked, ForkedProcess)
-    assert (forked.stderr.read(), forked.wait(30)) == expected
+    assert (forked.stderr.read(), forked.wait(WAIT_SECONDS)) == expected
     assert forked.poll() == expected[1] != 0
 
 
 def test_the_environment_is_the_one_that_is_given():
     forked = start([*CONTROLLER, "status"], {"KUBECONFIG": "/no/such/file", "PATH": os.environ["PATH"]})
     assert "/no/such/file" in forked.stderr.read()
-    assert forked.wait(30) == 1
+    assert forked.wait(WAIT_SECONDS) == 1
 
 
 def test_an_output_that_cannot_be_written_ends_it_as_a_process_of_its_own():
     with Path("/dev/full").open("wb") as full:
         forked = start([*CONTROLLER, "--help"], os.environ, stdout=full.fileno())
     assert forked.stderr.read() == "Error: the output cannot be written: No space left on device\n"
-    assert forked.wait(30) == 1
+    assert forked.wait(WAIT_SECONDS) == 1
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_signal_ends_it_and_all_threads_that_wait_are_told(waiting, number):
     with pytest.raises(subprocess.TimeoutExpired):
         waiting.wait(0.01)
     codes = []
-    threads = [threading.Thread(target=lambda: codes.append(waiting.wait(30))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: codes.append(waiting.wait(WAIT_SECONDS))) for _ in range(4)]
     for thread in threads:
         thread.start()
     waiting.send_signal(number)
@@ -71,7 +72,7 @@ def test_a_signal_ends_it_and_all_threads_that_wait_are_told(waiting, number):
 
 def test_what_is_not_the_controller_is_started_as_ever():
     with start([sys.executable, "-c", ""], os.environ) as process:
-        assert process.wait(30) == 0
+        assert process.wait(WAIT_SECONDS) == 0
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def test_what_a_forked_process_registers_runs_at_its_exit_also_where_the_interpr
     with forked_interpreter() as interpreter:
         forked = interpreter.start(arguments, os.environ)
         forked.stderr.read()
-        forked.wait(30)
+        forked.wait(WAIT_SECONDS)
     assert [path.name for path in tmp_path.iterdir()] == [str(forked.pid)]
 
 
@@ -109,7 +110,7 @@ def test_what_was_registered_before_stays_for_the_process_that_has_done_so(tmp_p
         with forked_interpreter() as interpreter:
             forked = interpreter.start(["crd"], os.environ)
             forked.stderr.read()
-            assert forked.wait(30) == 0
+            assert forked.wait(WAIT_SECONDS) == 0
         assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -118,4 +119,4 @@ def test_after_one_within_another_the_outer_goes_on():
         pass
     forked = start([*CONTROLLER, "--no-such-option"], os.environ)
     assert isinstance(forked, ForkedProcess)
-    assert forked.wait(30) != 0
+    assert forked.wait(WAIT_SECONDS) != 0

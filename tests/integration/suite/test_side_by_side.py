@@ -10,6 +10,7 @@ import time
 import pytest
 
 from e2e.side_by_side import process, run
+from e2e.waiting import WAIT_SECONDS
 
 
 def together(*commands):
@@ -92,7 +93,7 @@ def test_a_program_that_was_being_started_when_all_are_stopped_is_stopped_too(nu
         started = process(command, out)
         if command is endless:
             os.kill(os.getpid(), number)
-            assert handled.wait(60)
+            assert handled.wait(WAIT_SECONDS)
         return started
 
     assert run([*([program("first")] if later else []), endless], 1, start) == signal.SIGTERM

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from e2e.waiting import WAIT_SECONDS
 from workspace_ctrl.cli.page.followed_kinds import follow_kinds
 from workspace_ctrl.cli.page.live_objects import LiveObjects
 from workspace_ctrl.cli.page.page_server import PageOptions, PageServer
@@ -17,7 +18,7 @@ from workspace_ctrl.kube.connection import open_connection
 
 async def on_thread(call):
     """Return what a call returns that would hold up the event loop, on which the API server is."""
-    return await asyncio.wait_for(asyncio.to_thread(call), 60)
+    return await asyncio.wait_for(asyncio.to_thread(call), WAIT_SECONDS)
 
 
 class Page:
@@ -50,7 +51,7 @@ class Page:
     async def until(self, is_met):
         """Return the first state of all rows by id, and of the notices, that meets a condition."""
         rows, notices = {}, []
-        async with asyncio.timeout(60):  # on a busy machine, a Workspace becomes ready meanwhile
+        async with asyncio.timeout(WAIT_SECONDS):  # on a busy machine, a Workspace becomes ready meanwhile
             async for update in self.updates():
                 rows |= {row["id"]: row for row in update["rows"]}
                 for id_ in update["gone"]:

@@ -7,6 +7,7 @@ from functools import partial
 
 import aiohttp
 
+from e2e.waiting import WAIT_SECONDS
 from workspace_ctrl.cli.page.token_server import TokenServer
 from workspace_ctrl.cli.page.token_session import SessionLimits
 from workspace_ctrl.cli.page.token_sessions import Room, TokenSessions
@@ -51,7 +52,7 @@ class TokenPages:
     async def until(self, token, is_met, namespace=""):
         """Return the first state of all rows by id, and of the notices, that meets a condition."""
         rows, notices = {}, []
-        async with asyncio.timeout(60):  # the API server may be busy
+        async with asyncio.timeout(WAIT_SECONDS):  # the API server may be busy
             async for name, update in self.events(token, namespace):
                 if name != "update":
                     continue

@@ -6,6 +6,7 @@ from importlib.resources import files
 import aiohttp
 import pytest
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.cli.page.running_page import running
 from tests.unit.cli.page.objects import BROKEN, conditions
 from workspace_ctrl.cli.page import user_page
@@ -189,13 +190,13 @@ async def test_an_api_server_that_fails_is_said_and_taken_back(page, server):
 
 async def test_a_quiet_stream_shows_that_it_is_alive(page, monkeypatch):
     monkeypatch.setattr(user_page, "_PING_SECONDS", 0.05)
-    async with page.get("events") as response, asyncio.timeout(20):
+    async with page.get("events") as response, asyncio.timeout(WAIT_SECONDS):
         while await response.content.readline() != b"event: ping\n":
             pass
 
 
 async def test_more_browsers_than_it_serves_are_refused(page):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         responses = [await page.get("events") for _ in range(17)]
     assert [response.status for response in responses] == [200] * 16 + [503]
     for response in responses:

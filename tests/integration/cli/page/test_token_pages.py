@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.cli.page.running_token_pages import QUICK, bearer, serving_tokens
 from tests.integration.waiting import until
 from tests.unit.cli.page.objects import BROKEN, conditions
@@ -122,7 +123,7 @@ async def test_a_token_is_not_in_a_url(pages):
 async def test_a_token_that_is_revoked_ends_the_page_and_its_data(users, url):
     async with serving_tokens(url, limits=QUICK) as pages, aclosing(pages.events("jane-token")) as events:
         seen = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             async for name, content in events:
                 seen.append(name)
                 if name == "update" and content["isComplete"]:
@@ -144,7 +145,7 @@ async def test_a_token_that_is_refused_once_by_mistake_does_not_end_the_page(use
 
     users.rule = rule
     async with serving_tokens(url, limits=QUICK) as pages, aclosing(pages.events("jane-token")) as events:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             async for name, _ in events:
                 assert name != "ended"
                 if len(reviews) >= 6:
@@ -179,7 +180,7 @@ async def test_no_user_takes_the_room_of_others(users, url):
             status, answer = await pages.json("events", "jims-other-token")
             assert (status, answer["error"]) == (503, "jim has 1 pages open already; close one")
             await pages.until("jane-token", whole)
-        async with asyncio.timeout(5):  # it is noticed that the browser has gone
+        async with asyncio.timeout(WAIT_SECONDS):  # it is noticed that the browser has gone
             while (await pages.json(f"details?id={OTHER}&namespace=b", "jims-other-token"))[0] == 503:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
         await pages.until("jims-other-token", whole, "b")  # instead of the one that nobody follows any more

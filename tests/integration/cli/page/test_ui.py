@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
+from e2e.waiting import WAIT_SECONDS
 from tests.integration.cli.page.running_page import on_thread
 from tests.integration.cli.program import Program
 from workspace_ctrl.cli.main import main
@@ -40,7 +41,7 @@ async def test_the_printed_url_is_that_of_the_page_at_the_chosen_port_until_ctrl
     async with aiohttp.ClientSession() as session, session.get(f"{url}events") as events:
         assert await events.content.readline() == b"event: hello\n"
         program.process.send_signal(signal.SIGINT)
-        code = await asyncio.wait_for(program.code(), 10)
+        code = await asyncio.wait_for(program.code(), WAIT_SECONDS)
     assert (code, "Traceback" in await program.errors()) == (130, False)
 
 

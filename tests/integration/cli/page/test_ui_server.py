@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from click.testing import CliRunner
 
+from e2e.waiting import WAIT_SECONDS
 from tests.certificates import make_certificate
 from tests.integration.cli.page.running_page import on_thread
 from tests.integration.cli.program import Program
@@ -43,7 +44,7 @@ async def ended_by(number, program, port):
     """End the program by a signal, while a connection is open."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     program.process.send_signal(number)
-    assert await asyncio.wait_for(program.code(), 10) == 0
+    assert await asyncio.wait_for(program.code(), WAIT_SECONDS) == 0
     assert await program.errors() == ""
     writer.close()
 
@@ -60,7 +61,7 @@ async def test_it_is_served_by_https_with_a_certificate_until_ctrl_c(tmp_path):
     authority = make_certificate(tmp_path)
     async with started("--api-server=https://192.0.2.1", f"--certificates={tmp_path}") as (program, port):
         context = ssl.create_default_context(cafile=authority)
-        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        async with aiohttp.ClientSession() as session, asyncio.timeout(WAIT_SECONDS):
             url = f"https://127.0.0.1:{port}/healthz"
             # The certificate is loaded after the port is open, and nothing is printed then.
             while (status := await status_of(session, url, context)) is None:  # noqa: ASYNC110
