@@ -2,9 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
-
-T = TypeVar("T")
 
 WAIT_SECONDS = 240
 """What takes a second alone takes tens of them beside other tests, on cores that stand still at times. A wait that is over early costs
@@ -27,7 +24,7 @@ def until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS)
         assert _has_paused(began, seconds), f"waited in vain for {what}"  # noqa: S101 - a test waits
 
 
-def until_equal(look: Callable[[], T], expected: T, what: str, seconds: float = WAIT_SECONDS) -> None:
+def until_equal(look: Callable[[], object], expected: object, what: str, seconds: float = WAIT_SECONDS) -> None:
     """Wait until `look` returns what is expected.
 
     Raises:
