@@ -49,7 +49,7 @@ def sample(paths: Sequence[str], count: int, seed: int) -> list[Mutant]:
 @click.argument("places", nargs=-1)
 @click.option("--count", default=120, help="How many mutants.")
 @click.option("--seconds", default=1800.0, help="How long to go on at most; what is left then is not judged.")
-@click.option("--each", default=120.0, help="Seconds after which the tests of one mutant count as endless.")
+@click.option("--each", default=120.0, help="Seconds of CPU time after which the tests of one mutant count as endless.")
 @click.option("--seed", default=1, help="Chooses the sample.")
 @click.option("--since", default="", help="Only modules that have changed since this commit.")
 def main(*, places: tuple[str, ...], count: int, seconds: float, each: float, seed: int, since: str) -> None:

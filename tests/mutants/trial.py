@@ -6,11 +6,13 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,8 @@ _CORE = ("api", "catalog", "records", "planning", "readiness", "cases")
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0", "--no-header")
 
 
+_PATIENCE = 5
+"""Times the CPU time that tests may take: how long they may take by the clock, beside other programs or waiting for nothing."""
 _NOTHING_NOTICED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Of a folder, nothing may be left that has not run already."""
 
@@ -82,7 +86,10 @@ def judges_of(path: str) -> list[list[str]]:
 
 
 def judge(mutant: Mutant, seconds: float) -> tuple[Outcome, float]:
-    """Run the tests on a mutant, at most for `seconds` for each set of them; return what became of it, and how long that took."""
+    """Run the tests on a mutant, each set of them at most for so many `seconds` of CPU time, so that other programs do not matter.
+
+    Return what became of it, and how long that took.
+    """
     began = time.monotonic()
     done: list[str] = []
     for tests in judges_of(mutant.path):
@@ -96,22 +103,30 @@ def judge(mutant: Mutant, seconds: float) -> tuple[Outcome, float]:
 def _run(mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
     pid = os.fork()
     if pid == 0:
-        _be_tested(mutant, tests)
-    deadline = time.monotonic() + seconds
+        _be_tested(mutant, tests, seconds)
+    deadline = time.monotonic() + _PATIENCE * seconds
     while time.monotonic() < deadline:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return Outcome.SURVIVED if os.waitstatus_to_exitcode(status) in _NOTHING_NOTICED else Outcome.KILLED
+            return _outcome(os.waitstatus_to_exitcode(status))
         time.sleep(0.02)
     os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return Outcome.ENDLESS
 
 
-def _be_tested(mutant: Mutant, tests: Sequence[str]) -> None:
-    """Run the tests in this process, which ends with them."""
+def _outcome(code: int) -> Outcome:
+    """Return what the exit code of tests says of their mutant."""
+    if code in _NOTHING_NOTICED:
+        return Outcome.SURVIVED
+    return Outcome.ENDLESS if code == -signal.SIGXCPU else Outcome.KILLED
+
+
+def _be_tested(mutant: Mutant, tests: Sequence[str], seconds: float) -> None:
+    """Run the tests in this process, which ends with them, or at `seconds` of CPU time."""
     code: int = pytest.ExitCode.INTERNAL_ERROR
     try:
+        resource.setrlimit(resource.RLIMIT_CPU, (ceil(seconds), resource.RLIM_INFINITY))
         os.setpgrp()
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

@@ -36,6 +36,25 @@ def test_every_field_is_described(kind):
     assert bare == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "scale"),
+    [
+        ("Workspace", None),
+        (
+            "InferenceSet",
+            {
+                "specReplicasPath": ".spec.replicas",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        ),
+    ],
+)
+def test_what_has_replicas_is_scaled_like_a_deployment(kind, scale):
+    for version in crd(kind)["spec"]["versions"]:
+        assert version["subresources"].get("scale") == scale
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_version_is_stored(kind):
     assert [entry["name"] for entry in crd(kind)["spec"]["versions"] if entry["storage"]] == ["v1beta1"]

@@ -137,6 +137,21 @@ def test_the_new_pool_is_announced_to_the_gateways_before_requests_are_led_there
     )
 
 
+def test_a_pool_of_the_users_is_led_to_at_once():
+    """Whether it can answer is the user's decision; only our own pool is waited for."""
+    own = workspace(quickstart(gateway={"pool": {"ref": {"name": "theirs"}}}))
+    outcome = plan(own, replace(installed(ready=0), named_pool=named(pool(), "theirs")), BOTH)
+    assert backends(outcome) == ["theirs"]
+    assert "FormerChartInUse" not in [problem.reason for problem in outcome.decisions.problems]
+
+
+def test_a_route_of_the_users_waits_for_no_pool():
+    """Where it leads is the user's decision, also while a route of ours still leads to a pool of the former chart."""
+    own = workspace(quickstart(gateway={"chart": {"name": "fork"}, "httpRouteRef": {"name": "theirs"}}))
+    outcome = plan(own, replace(installed(ready=0), named_route=named(route(), "theirs")), BOTH)
+    assert "FormerChartInUse" not in [problem.reason for problem in outcome.decisions.problems]
+
+
 REFUSED = parent_status(condition("Accepted"), condition("ResolvedRefs", "False"))
 
 

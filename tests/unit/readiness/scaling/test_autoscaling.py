@@ -64,6 +64,9 @@ def ready(status="True", reason="ScaledObjectReady", message="ready"):
             id="KEDA's words",
         ),
         pytest.param(
+            scaled(ready("False", "", "no scaler")), SCALING, FALSE, "ScaledObjectNotReady", "no scaler", id="without a reason"
+        ),
+        pytest.param(
             scaled(ready(), condition("Paused", generation=None)),
             SCALING,
             FALSE,
