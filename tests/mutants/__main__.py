@@ -11,7 +11,7 @@ import click
 
 from tests.mutants import REPOSITORY
 from tests.mutants.operators import Mutant, mutants
-from tests.mutants.trial import Outcome, judge, prepare
+from tests.mutants.trial import JudgesError, Outcome, Trials, prepare
 
 PURE = ("workspace_ctrl/api", "workspace_ctrl/planning", "workspace_ctrl/readiness", "workspace_ctrl/records")
 ENOUGH = 95
@@ -27,9 +27,14 @@ def modules(places: Sequence[str], since: str) -> list[str]:
         for path in ([REPOSITORY / place] if place.endswith(".py") else (REPOSITORY / place).rglob("*.py"))
     }
     if since:
-        command = ["git", "-C", str(REPOSITORY), "diff", "--name-only", since, "--"]
-        found &= set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+        found &= _git("diff", "--name-only", since, "--") | _git("ls-files", "--others", "--exclude-standard")
     return sorted(found)
+
+
+def _git(*arguments: str) -> set[str]:
+    """Return the lines that git prints."""
+    command = ["git", "-C", str(REPOSITORY), *arguments]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
 
 
 def without_effect() -> set[str]:
@@ -49,31 +54,38 @@ def sample(paths: Sequence[str], count: int, seed: int) -> list[Mutant]:
 @click.argument("places", nargs=-1)
 @click.option("--count", default=120, help="How many mutants.")
 @click.option("--seconds", default=1800.0, help="How long to go on at most; what is left then is not judged.")
-@click.option("--each", default=120.0, help="Seconds of CPU time after which the tests of one mutant count as endless.")
 @click.option("--seed", default=1, help="Chooses the sample.")
 @click.option("--since", default="", help="Only modules that have changed since this commit.")
-def main(*, places: tuple[str, ...], count: int, seconds: float, each: float, seed: int, since: str) -> None:
+def main(*, places: tuple[str, ...], count: int, seconds: float, seed: int, since: str) -> None:
     """Change modules in PLACES (default: the pure core), and say which changes no test notices."""
     prepare()
     chosen = sample(modules(places, since), count, seed)
+    if not chosen:
+        raise click.ClickException("there is nothing to change in these modules")
+    trials = Trials()
     outcomes: Counter[Outcome] = Counter()
     deadline = time.monotonic() + seconds
     for mutant in chosen:
         if time.monotonic() > deadline:
             break
-        outcome, took = judge(mutant, each)
+        try:
+            outcome, took = trials.judge(mutant)
+        except JudgesError as error:
+            raise click.ClickException(f"{mutant.title}: {error}") from error
         outcomes[outcome] += 1
         click.echo(f"{outcome:8} {took:5.1f} s  {mutant.path}:{mutant.line} {mutant.where}: {mutant.before!r} → {mutant.after!r}")
         if outcome is Outcome.SURVIVED:
             click.echo(f"  {mutant.title}")
     judged = outcomes.total()
-    if not judged:
-        raise click.ClickException("there is nothing to change in these modules")
-    share = 100 * (judged - outcomes[Outcome.SURVIVED]) / judged
+    share = 100 * (judged - outcomes[Outcome.SURVIVED]) / judged if judged else 100
     click.echo(f"{judged} of {len(chosen)} mutants judged: {dict(outcomes)}; {share:.0f} % noticed")
     if share < ENOUGH:
         raise click.ClickException(
             f"fewer than {ENOUGH} %: write a test for each that survived, or list it in {WITHOUT_EFFECT.name}"
+        )
+    if judged < len(chosen):
+        raise click.ClickException(
+            f"{len(chosen) - judged} were not judged in {seconds:g} s; give more --seconds, or a smaller --count"
         )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ class Mutant:
     after: str
     place: tuple[int, int]
     """Which of the nodes, and which of its changes."""
+    repeated: int = 0
+    """How many mutants before it in the module are the same change of the same words in a function of that name."""
 
     def tree(self, source: str) -> ast.Module:
         """Return the changed module, given its source."""
@@ -54,16 +57,20 @@ class Mutant:
     @property
     def title(self) -> str:
         """What tells it from others, whatever stands above it in the module."""
-        return f"{self.path} | {self.where} | {self.before} | {self.after}"
+        again = f" | {self.repeated + 1}" if self.repeated else ""
+        return f"{self.path} | {self.where} | {self.before} | {self.after}{again}"
 
 
 def mutants(path: str, source: str) -> Iterator[Mutant]:
     """Yield all mutants of a module."""
+    found: Counter[tuple[str, str, str]] = Counter()
     for number, (node, where) in enumerate(_nodes(ast.parse(source))):
         for index, change in enumerate(_changes(node)):
             changed = copy.deepcopy(node)
             after = ast.unparse(change(changed) or changed)
-            yield Mutant(path, node.lineno, where, ast.unparse(node), after, (number, index))
+            words = where, ast.unparse(node), after
+            yield Mutant(path, node.lineno, *words, (number, index), found[words])
+            found[words] += 1
 
 
 Change = Callable[[ast.AST], ast.AST | None]

@@ -9,8 +9,10 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 from pathlib import Path
@@ -37,15 +39,27 @@ _IMPORTED = (
     "_pytest.pytester",
 )
 """What tests import besides the package: imported once, before forking."""
+_MOST_OUTPUT = 4096
+"""Characters that are shown of what tests print, from the end."""
 _CORE = ("api", "catalog", "records", "planning", "readiness", "cases")
 """Folders of unit tests; what is before does not depend on what comes later."""
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0", "--no-header")
-
-
+_ROOM = 4
+"""Times the CPU time that judges take on the unchanged package: what they may take on a mutant."""
+_LEAST_SECONDS = 20.0
 _PATIENCE = 5
-"""Times the CPU time that tests may take: how long they may take by the clock, beside other programs or waiting for nothing."""
+"""Times that CPU time: how long judges may take by the clock, beside other programs or waiting for nothing."""
+_ENDLESS_SECONDS = 1200.0
 _NOTHING_NOTICED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Of a folder, nothing may be left that has not run already."""
+_NOTICED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+"""A test has failed, or could not be collected."""
+_CONFTEST = "ImportError while loading conftest"
+"""What pytest says, as a wrong use of it, where a module that all tests import cannot be imported."""
+
+
+class JudgesError(Exception):
+    """The tests could not judge: they fail without a mutant, or have ended in another way than by a result."""
 
 
 class Outcome(StrEnum):
@@ -55,6 +69,31 @@ class Outcome(StrEnum):
     SURVIVED = "survived"
     ENDLESS = "endless"
     """The tests did not end; that would be noticed."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a run of tests has ended."""
+
+    code: int | None
+    """None if it was ended, for its time."""
+    cpu_seconds: float
+    output: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """What that says of a mutant.
+
+        Raises:
+            JudgesError: nothing.
+        """
+        if self.code in _NOTHING_NOTICED:
+            return Outcome.SURVIVED
+        if self.code is None or self.code == -signal.SIGXCPU:
+            return Outcome.ENDLESS
+        if self.code in _NOTICED or (self.code == pytest.ExitCode.USAGE_ERROR and _CONFTEST in self.output):
+            return Outcome.KILLED
+        raise JudgesError(f"the tests have ended with {self.code}, which is no result:\n{self.output}")
 
 
 def prepare() -> None:
@@ -85,53 +124,79 @@ def judges_of(path: str) -> list[list[str]]:
     return [[str(place) for place in places] for places in order if places]
 
 
-def judge(mutant: Mutant, seconds: float) -> tuple[Outcome, float]:
-    """Run the tests on a mutant, each set of them at most for so many `seconds` of CPU time, so that other programs do not matter.
+class Trials:
+    """Runs tests on mutants; each set of tests runs without one first."""
 
-    Return what became of it, and how long that took.
-    """
-    began = time.monotonic()
-    done: list[str] = []
-    for tests in judges_of(mutant.path):
-        outcome = _run(mutant, [*tests, *(f"--ignore={place}" for place in done)], seconds)
-        done += tests
-        if outcome is not Outcome.SURVIVED:
-            return outcome, time.monotonic() - began
-    return Outcome.SURVIVED, time.monotonic() - began
+    def __init__(self) -> None:
+        """Know of no tests yet what they take."""
+        self._allowed: dict[tuple[str, ...], float] = {}
+
+    def judge(self, mutant: Mutant) -> tuple[Outcome, float]:
+        """Run the tests on a mutant until a set of them notices it; return what became of it, and how many seconds that took.
+
+        Raises:
+            JudgesError: the tests fail without a mutant, too, or have ended in another way than by a result.
+        """
+        began = time.monotonic()
+        done: list[str] = []
+        for places in judges_of(mutant.path):
+            tests = (*places, *(f"--ignore={place}" for place in done))
+            outcome = _run(mutant, tests, self.allowed(tests)).outcome
+            done += places
+            if outcome is not Outcome.SURVIVED:
+                return outcome, time.monotonic() - began
+        return Outcome.SURVIVED, time.monotonic() - began
+
+    def allowed(self, tests: tuple[str, ...]) -> float:
+        """Return the CPU time that tests may take on a mutant, in seconds, by a run of them on the unchanged package.
+
+        By CPU time, other programs do not matter.
+
+        Raises:
+            JudgesError: a test fails, so that it would fail on each mutant as well.
+        """
+        if tests not in self._allowed:
+            ended = _run(None, tests, _ENDLESS_SECONDS)
+            if ended.code not in _NOTHING_NOTICED:
+                raise JudgesError(f"the tests do not pass without a mutant either ({ended.code}):\n{ended.output}")
+            self._allowed[tests] = max(_ROOM * ended.cpu_seconds, _LEAST_SECONDS)
+        return self._allowed[tests]
 
 
-def _run(mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
-    pid = os.fork()
-    if pid == 0:
-        _be_tested(mutant, tests, seconds)
-    deadline = time.monotonic() + _PATIENCE * seconds
+def _run(mutant: Mutant | None, tests: Sequence[str], seconds: float) -> _Ended:
+    finder = _Finder(mutant) if mutant is not None else None
+    with tempfile.TemporaryFile("w+") as output:
+        pid = os.fork()
+        if pid == 0:
+            _be_tested(finder, tests, seconds, output.fileno())
+        code, used = _wait(pid, time.monotonic() + _PATIENCE * seconds)
+        output.seek(0)
+        return _Ended(code, used.ru_utime + used.ru_stime, output.read()[-_MOST_OUTPUT:])
+
+
+def _wait(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusage]:
+    """Return the exit code of a process, None for one that is ended at the deadline, and what it has used."""
     while time.monotonic() < deadline:
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
-            return _outcome(os.waitstatus_to_exitcode(status))
+            return os.waitstatus_to_exitcode(status), used
         time.sleep(0.02)
     os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return Outcome.ENDLESS
+    return None, os.wait4(pid, 0)[2]
 
 
-def _outcome(code: int) -> Outcome:
-    """Return what the exit code of tests says of their mutant."""
-    if code in _NOTHING_NOTICED:
-        return Outcome.SURVIVED
-    return Outcome.ENDLESS if code == -signal.SIGXCPU else Outcome.KILLED
-
-
-def _be_tested(mutant: Mutant, tests: Sequence[str], seconds: float) -> None:
+def _be_tested(finder: "_Finder | None", tests: Sequence[str], seconds: float, output: int) -> None:
     """Run the tests in this process, which ends with them, or at `seconds` of CPU time."""
     code: int = pytest.ExitCode.INTERNAL_ERROR
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (ceil(seconds), resource.RLIM_INFINITY))
         os.setpgrp()
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        sys.meta_path.insert(0, _Finder(mutant))
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+        if finder is not None:
+            sys.meta_path.insert(0, finder)
         code = pytest.main([*_OPTIONS, *tests])
     finally:
         os._exit(code)

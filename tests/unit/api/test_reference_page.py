@@ -7,7 +7,7 @@ from tests.unit.cli.test_cli import REPOSITORY, run
 from workspace_ctrl.api.conditions import MEANINGS, ConditionType
 from workspace_ctrl.api.crd import KINDS, crd
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, GATEWAY_LABELS, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
-from workspace_ctrl.api.reference_page import reference
+from workspace_ctrl.api.reference_page import _limits, reference
 
 SCHEMA = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
 NODES = [(path.removeprefix("."), node) for path, node in _nodes(SCHEMA) if path and not path.endswith("[]")]
@@ -34,6 +34,19 @@ def test_every_field_has_a_row_with_its_limits(path, node):
     limits = [node[key] for key in ("minimum", "maximum", "maxLength", "maxItems", "maxProperties") if key in node]
     for limit in [*limits, *node.get("enum", ())]:
         assert str(limit) in row
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"maxItems": 1}, "at most 1 item"),
+        ({"maxItems": 2}, "at most 2 items"),
+        ({"maxProperties": 2}, "at most 2 items"),
+        ({"minLength": 1, "maxLength": 2}, "not empty, at most 2 characters"),
+    ],
+)
+def test_limits_are_words(schema, words):
+    assert ", ".join(_limits(schema, (), required=False)) == words
 
 
 def test_every_rule_is_there_at_the_field_that_it_names():

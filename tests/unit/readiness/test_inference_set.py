@@ -89,6 +89,12 @@ def test_it_does_not_serve(workloads, wanted, outdated, reason):
     assert (found.status, found.reason) == (Status.FALSE, reason)
 
 
+def test_a_change_that_is_being_rolled_out_is_told():
+    old = [deployment(ready=2, replicas=2, existing_replicas=2, updated=1)]
+    assert inference(old, 2).message.endswith(" has 2 of 2 replicas ready; a change is being rolled out")
+    assert inference([deployment(ready=0, replicas=2)], 2).message.endswith(" has 0 of 2 replicas ready")
+
+
 def test_what_a_controller_has_not_observed_yet_does_not_make_it_ready():
     unobserved = [deployment(ready=2, replicas=2, existing_replicas=2, generation=2)]
     assert inference(unobserved, 2).is_true

@@ -385,6 +385,13 @@ def test_a_field_of_the_group_beside_it_is_answered_with_its_place(name):
     assert said(raw) == ((), (f"unknown field gateway.{name}; it is in group: gateway.group.{name}",))
 
 
+@pytest.mark.parametrize(("count", "end"), [(10, ".k9 have"), (11, ".k9 and more have")])
+def test_of_many_fields_beside_those_of_a_template_ten_are_told(count, end):
+    beside = dict.fromkeys([*(f"k{number}" for number in range(10)), "l"][:count], 1)
+    _, (warning,) = said(quickstart(inference={"template": {**TEMPLATE["template"], **beside}}, resource=NODES))
+    assert f"{end} no effect: a pod template has metadata and spec" in warning
+
+
 def test_of_many_unknown_names_ten_are_told():
     raw = annotated(**{f"kaito.sh/{number:03}": "x" for number in range(500)})
     raw["resource"] |= {f"field{number:03}": 1 for number in range(300)}
