@@ -17,7 +17,7 @@ from e2e.agreement.observation import Observation
 from e2e.agreement.timeline import disagreement
 from e2e.cluster import Cluster
 from e2e.controller import ACTOR, ControllerProcess
-from e2e.waiting import until
+from e2e.waiting import WAIT_SECONDS, until
 
 AUTOSCALING = {"autoscaling": {"enabled": True}}
 KIND = "inferenceset"
@@ -119,7 +119,7 @@ def looking_on(cluster: Cluster, namespace: str, every: float, patience: float) 
         StatusLiedError: one was not answered within `patience`, or GatewayReady was not True all the while, at zero and during starts.
     """
     with Observation(cluster, namespace, NAME, "inferencesets", (every, patience)) as seen:
-        seen.wait_well(PATIENCE)
+        seen.wait_well(WAIT_SECONDS)
         began = time.monotonic()
         yield seen
         found = disagreement(seen.between(began, time.monotonic()))

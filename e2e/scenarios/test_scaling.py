@@ -76,7 +76,7 @@ def bursts_at_zero(cluster, namespace, gateway):
 
         def awake():
             """Have requests sent beside the burst once that has woken the set."""
-            until(lambda: get(cluster, namespace)["spec"]["replicas"] > 0, "the set to be woken", PATIENCE)
+            until(lambda: get(cluster, namespace)["spec"]["replicas"] > 0, "the set to be woken")
             seen.resume()
 
         for _ in range(ROUNDS):

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import aiohttp
 
-SECONDS = 20
+from e2e.waiting import WAIT_SECONDS
+
+SECONDS = WAIT_SECONDS
 """After which the browser, or what is waited for on a page, counts as missing."""
 _OPTIONS = (
     "--headless=new",

@@ -2,8 +2,10 @@
 
 import asyncio
 
+from e2e.waiting import WAIT_SECONDS
 
-async def until(holds, seconds=20):
+
+async def until(holds, seconds=WAIT_SECONDS):
     """Return once `holds` is true; raise TimeoutError if it is not within so many seconds."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - it has no event

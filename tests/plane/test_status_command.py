@@ -45,7 +45,7 @@ def test_it_follows_a_workspace_until_it_is_ready(installed, plane_namespace, ga
     unseen = status("phi")
     assert (unseen.returncode, "is the controller running?" in unseen.stdout) == (1, True)
     with ControllerProcess(installed):
-        followed = status("phi", "--watch", "--timeout", "60")
+        followed = status("phi", "--watch", "--timeout", str(WAIT_SECONDS))
     assert followed.returncode == 0
     assert "GatewayReady" in followed.stdout
     assert f"URL http://inference-gateway-istio.{plane_namespace}.svc.cluster.local/{plane_namespace}/phi" in followed.stdout
@@ -91,7 +91,7 @@ def set_ready(cluster, namespace, name, status):
 def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, command, monkeypatch):
     monkeypatch.setattr(connection_options, "Client", partial(Client, silence_seconds=1))
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
-    watched = command("phi", "--watch", "--timeout", "60")
+    watched = command("phi", "--watch", "--timeout", str(WAIT_SECONDS))
     # There are more where the first one has been silent for too long already: the proxy hears only later that nobody reads it.
     until(lambda: proxy.mute_watches() >= 1, "the watch to be open")
     set_ready(installed, plane_namespace, "phi", "True")

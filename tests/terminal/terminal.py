@@ -13,9 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from e2e.waiting import WAIT_SECONDS
+
 CTRL_C = b"\x03"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_LONGEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _own_terminal(terminal: int) -> None:
 def _read(terminal: int, process: "subprocess.Popen[bytes]", by: str | None) -> bytes:
     """Return all output; the keys are pressed once."""
     begun, output, pressed = time.monotonic(), b"", False
-    while time.monotonic() < begun + _LONGEST_SECONDS:
+    while time.monotonic() < begun + WAIT_SECONDS:
         if not pressed and by and by.encode() in output:
             os.write(terminal, CTRL_C)
             pressed = True
@@ -81,5 +82,5 @@ def _read(terminal: int, process: "subprocess.Popen[bytes]", by: str | None) -> 
             if not piece:
                 break
             output += piece
-    process.wait(_LONGEST_SECONDS)
+    process.wait(WAIT_SECONDS)
     return output

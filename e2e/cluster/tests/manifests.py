@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from e2e.cluster import Cluster
 from e2e.cluster.images import VLLM_IMAGE
+from e2e.waiting import WAIT_SECONDS
 
-SECONDS = 60.0
 POLL_SECONDS = 0.2
 SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}}
 GATEWAY_API = "gateway.networking.k8s.io/v1"
@@ -16,7 +16,7 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T | None], seconds: float = SECONDS) -> T:
+def eventually(ask: Callable[[], T | None], seconds: float = WAIT_SECONDS) -> T:
     """Ask until the answer is neither nothing nor false."""
     deadline = time.monotonic() + seconds
     while not (result := ask()):

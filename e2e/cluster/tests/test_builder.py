@@ -13,6 +13,7 @@ from e2e.cluster.addons.coredns import corefile
 from e2e.cluster.builder import build_all, fingerprint
 from e2e.cluster.catalog import COREDNS, FLUX, FOLDERS, GWIE, INFERENCE, ISTIO, KUBERNETES, KWOK, Asset
 from e2e.cluster.errors import ClusterError
+from e2e.waiting import WAIT_SECONDS
 
 INPUTS = {"go_mod": "module a", "go_sum": "sum", "version": "go1.26", "ldflags": "-s"}
 
@@ -98,7 +99,7 @@ def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
 
     def build(folder, _left):
         built.append(folder)
-        both.wait(30)
+        both.wait(WAIT_SECONDS)
 
     monkeypatch.setattr(builder, "build", build)
     folders = list(FOLDERS.values())[:4]

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from e2e.cluster.images import VLLM_IMAGE
-from e2e.cluster.tests.manifests import SECONDS, chart_objects, engine, eventually, gateway_objects, pod, service
+from e2e.cluster.tests.manifests import chart_objects, engine, eventually, gateway_objects, pod, service
+from e2e.waiting import KUBECTL_TIMEOUT
 
 REQUEST = """
 import json, sys, urllib.request
@@ -37,7 +38,7 @@ def apply(cluster, namespace):
 @pytest.fixture
 def wait_for(cluster, namespace):
     def run(target, condition):
-        timeout = f"--timeout={SECONDS:.0f}s"
+        timeout = KUBECTL_TIMEOUT
         cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, timeout)
 
     return run
@@ -117,5 +118,5 @@ def test_a_stopped_program_can_be_started_again(cluster, namespace):
     cluster.stop_program("kube-scheduler")
     cluster.start_program("kube-scheduler")
     cluster.kubectl("run", "late", "--namespace", namespace, f"--image={VLLM_IMAGE}", "--command", "--", "sleep", "60")
-    timeout = f"--timeout={SECONDS:.0f}s"
+    timeout = KUBECTL_TIMEOUT
     cluster.kubectl("wait", "--namespace", namespace, "--for=condition=PodScheduled", "pod/late", timeout)

@@ -14,9 +14,12 @@ from e2e.cluster import Form, ProgramDiedError, connect, control_plane, down, re
 from e2e.cluster.errors import ClusterError, NotPossibleError
 from e2e.cluster.images import PAUSE_IMAGE
 from e2e.cluster.places import PYTHON, REPOSITORY, ClusterPlaces
+from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS
 
-SECONDS = 60.0
 """For what takes a few seconds alone, and more beside two other lanes."""
+
+AT_ONCE_SECONDS = 60
+"""Half of what a start waits for a program that is not ready."""
 
 
 @pytest.fixture
@@ -53,14 +56,14 @@ def interfaces():
 
 def check_until_one_has_died(cluster):
     """The supervisor is told of a death by a signal, which it may take up late on a machine with too much to do."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         cluster.control.check()
         time.sleep(0.02)
 
 
 def gone(name):
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while (left := processes(name)) or ClusterPlaces(name).root.exists():
         assert time.monotonic() < deadline, f"left behind: {left or ClusterPlaces(name).root}"
         time.sleep(0.05)
@@ -73,9 +76,9 @@ def test_two_clusters_side_by_side_and_nothing_left_after_a_kill(cluster, name):
     uids = {one.kubectl("get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}") for one in (cluster, second)}
     assert len(uids) == 2
     # A pod is refused until its namespace has a service account.
-    second.kubectl("wait", "--for=create", "serviceaccount/default", f"--timeout={SECONDS:.0f}s")
+    second.kubectl("wait", "--for=create", "serviceaccount/default", KUBECTL_TIMEOUT)
     second.kubectl("run", "sleeper", f"--image={PAUSE_IMAGE}")
-    second.kubectl("wait", "--for=condition=Ready", "pod/sleeper", f"--timeout={SECONDS:.0f}s")
+    second.kubectl("wait", "--for=condition=Ready", "pod/sleeper", KUBECTL_TIMEOUT)
     groups = remains.control_groups(second.places)
     assert groups
     os.kill(second.supervisor.pid, signal.SIGKILL)
@@ -96,7 +99,7 @@ def test_a_second_start_adds_what_is_missing_a_dead_program_is_named_and_a_kille
     with pytest.raises(ProgramDiedError, match="etcd was killed by signal 9"):
         check_until_one_has_died(plane)
     os.kill(plane.keeper.pid, signal.SIGKILL)
-    assert plane.supervisor.gone_within(SECONDS)
+    assert plane.supervisor.gone_within(WAIT_SECONDS)
     down(name)  # sweeps
     assert gone(name)
 
@@ -106,7 +109,7 @@ def test_a_program_that_dies_during_the_start_is_named_at_once_and_nothing_is_le
     begin = time.monotonic()
     with pytest.raises(ProgramDiedError, match="kube-apiserver ended with code"):
         start(name, Form.PLANE)
-    assert time.monotonic() - begin < SECONDS
+    assert time.monotonic() - begin < AT_ONCE_SECONDS
     assert gone(name)
 
 
@@ -126,7 +129,7 @@ def test_a_start_that_is_broken_off_leaves_nothing(name, number):
         assert starting.stdout
         assert "supervisor" in starting.stdout.readline()
         starting.send_signal(number)
-        starting.communicate(timeout=SECONDS)
+        starting.communicate(timeout=WAIT_SECONDS)
     assert starting.returncode
     assert gone(name)
 

@@ -11,7 +11,8 @@ from e2e.chat import chat, chat_without_tokens
 from e2e.cluster import Form, MissingCapabilityError, up
 from e2e.cluster.addons import envoy_gateway, kthena
 from e2e.cluster.local import LocalCluster
-from e2e.cluster.tests.manifests import SECONDS, chart_objects, engine, eventually, gateway_objects, make, route
+from e2e.cluster.tests.manifests import chart_objects, engine, eventually, gateway_objects, make, route
+from e2e.waiting import KUBECTL_TIMEOUT
 
 pytestmark = pytest.mark.optional_addons
 
@@ -42,7 +43,7 @@ def apply(cluster, namespace):
 @pytest.fixture
 def wait_for(cluster, namespace):
     def run(target, condition, *more):
-        cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, *more, f"--timeout={SECONDS:.0f}s")
+        cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, *more, KUBECTL_TIMEOUT)
 
     return run
 

@@ -8,7 +8,8 @@ import signal
 
 import pytest
 
-from e2e.cluster.tests.manifests import SECONDS, chart_objects, engine, eventually, gateway_objects
+from e2e.cluster.tests.manifests import chart_objects, engine, eventually, gateway_objects
+from e2e.waiting import KUBECTL_TIMEOUT
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def applied(plane, plane_namespace):
 
 @pytest.mark.usefixtures("applied")
 def test_a_chart_is_installed_and_its_route_is_judged(plane, plane_namespace, get):
-    timeout = f"--timeout={SECONDS:.0f}s"
+    timeout = KUBECTL_TIMEOUT
     for target, condition in (("helmrelease/pool", "Ready"), ("deployment/pool-epp", "Available"), ("pod/engine", "Ready")):
         plane.kubectl("wait", "--namespace", plane_namespace, f"--for=condition={condition}", target, timeout)
 

@@ -6,16 +6,16 @@ import sys
 import tempfile
 
 from e2e.prepared import start
+from e2e.waiting import WAIT_SECONDS
 
 PROGRAM = (sys.executable, "-m", "workspace_ctrl")
-_SECONDS = 60
 
 
 def run(*arguments, stdout, environment=None):
     """Run a command until its end, its output to a file or pipe; return its exit code and what it prints to standard error."""
     process = start([*PROGRAM, *arguments], environment or os.environ, stdout=stdout)
     with process.stderr as errors:
-        return process.wait(_SECONDS), errors.read()
+        return process.wait(WAIT_SECONDS), errors.read()
 
 
 def printed(*arguments, environment=None):
@@ -38,7 +38,7 @@ class Program:
 
     async def line(self):
         """The next line of its output."""
-        return await asyncio.wait_for(asyncio.to_thread(self.stdout.readline), _SECONDS)
+        return await asyncio.wait_for(asyncio.to_thread(self.stdout.readline), WAIT_SECONDS)
 
     async def errors(self):
         """What it prints to standard error until its end."""
@@ -46,11 +46,11 @@ class Program:
 
     async def code(self):
         """Wait for its end, and return its exit code."""
-        return await asyncio.to_thread(self.process.wait, _SECONDS)
+        return await asyncio.to_thread(self.process.wait, WAIT_SECONDS)
 
     def close(self):
         """End it if it still runs."""
         self.process.send_signal(9)
-        self.process.wait(_SECONDS)
+        self.process.wait(WAIT_SECONDS)
         self.stdout.close()
         self.process.stderr.close()

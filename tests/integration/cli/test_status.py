@@ -20,7 +20,7 @@ MANY = 1200
 @pytest.fixture
 def watch(run):
     """Watch the Workspace ns/phi."""
-    return lambda *options: run("status", "ns/phi", "--watch", *(options or ("--timeout", "60")))
+    return lambda *options: run("status", "ns/phi", "--watch", *(options or ("--timeout", str(WAIT_SECONDS))))
 
 
 async def next_watch(server):
