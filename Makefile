@@ -139,7 +139,7 @@ sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX);
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-compile --target build/sbom .
 	$(BIN)/python image/sbom.py build/sbom > dist/sbom.cdx.json
 
-release: setup ## Build all of a release into dist, signed with KEY=file, and push it to REGISTRY=host/path (RELEASE, PUSH=options)
+release: setup ## Build all of a release into dist, signed with KEY=file, and push it to REGISTRY=host/path, which needs KEY (RELEASE, PUSH=options)
 	$(BIN)/python -m release build $(if $(KEY),--key $(KEY)) $(if $(REGISTRY),--registry $(REGISTRY)) $(RELEASE)
 	$(if $(REGISTRY),$(BIN)/python -m release push --registry $(REGISTRY) $(if $(KEY),--key $(KEY)) $(PUSH))
 

@@ -8,15 +8,15 @@ import click
 
 from e2e.cluster.errors import ClusterError
 from release import images
-from release.bundle import PUBLIC_KEY, Bundle, Choices, digests, push, write
+from release.bundle import DIGESTS, PUBLIC_KEY, Bundle, Choices, digests, push, write
 from release.errors import ReleaseError
-from release.registry import Registry, docker_login
+from release.registry import Registry, docker_login, host_of
 from release.signing import Key
 from release.source import exported
 from release.version import stale
 
 ROOT = Path(__file__).resolve().parent.parent
-_DIGESTS = "digests.txt"
+_ONLY_SIGNED = "only a signed release is pushed; create a key once with: .venv/bin/python -m release key ~/release.key"
 _folder = click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "dist", help="Folder of the release.")
 _key = click.option("--key", type=click.Path(path_type=Path, exists=True), help="Private key for signatures (ECDSA P-256, PEM).")
 
@@ -30,7 +30,9 @@ def main() -> None:
 @_folder
 @_key
 @click.option("--repository", type=click.Path(path_type=Path, exists=True), default=ROOT, help="The git repository.")
-@click.option("--registry", default="", help="Where it will be pushed to, host[/path]: the chart's default for its image.")
+@click.option(
+    "--registry", default="", help="Where it will be pushed to, host[/path]: the chart's default for its image. Needs a key."
+)
 @click.option(
     "--images", "how", type=click.Choice(["auto", images.DOCKER, images.LOCAL]), default="auto", help="How to build images."
 )
@@ -49,9 +51,12 @@ def build_command(
     allow_changes: bool,
 ) -> None:
     """Build packages, chart and images, with checksums, SBOMs, provenance and notes."""
-    choices = Choices(
-        images.available() if how == "auto" else how, registry.removeprefix("oci://"), flux_chart, pin_images, _builder()
-    )
+    if registry:  # before what takes long
+        host_of(registry)
+        if key is None:
+            raise ReleaseError(f"{_ONLY_SIGNED}, and name it: make release KEY=~/release.key; or build without a registry")
+    how = images.available() if how == "auto" else how
+    choices = Choices(how, registry.removeprefix("oci://"), flux_chart, pin_images, _builder(), _forge())
     with exported(repository, may_differ=allow_changes) as source:
         bundle = write(source, folder, Key(key) if key else None, choices)
     click.echo(f"release {bundle.version} in {folder}" + ("" if key else ", not signed: there is no key"))
@@ -65,15 +70,15 @@ def build_command(
 def push_command(*, folder: Path, key: Path | None, registry: str, plain_http: bool) -> None:
     """Push images and chart of a built release, sign them, and print their digests."""
     if key is None or not (folder / PUBLIC_KEY).is_file():
-        raise ReleaseError("only a signed release is pushed; create a key with: python -m release key release.key")
+        raise ReleaseError(f"{_ONLY_SIGNED}, and build the release with it: make release KEY=~/release.key")
     config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
-    host = registry.removeprefix("oci://").partition("/")[0]
+    host = host_of(registry)
     signer = Key(key)
     if signer.public() != (folder / PUBLIC_KEY).read_bytes():
         raise ReleaseError(f"{key} is not the key that the release in {folder} is signed with")
     target = Registry(registry, plain_http=plain_http, login=docker_login(config, host))
     pushed = digests(push(Bundle(folder), target, signer))
-    (folder / _DIGESTS).write_text(pushed)
+    (folder / DIGESTS).write_text(pushed)
     click.echo(pushed, nl=False)
 
 
@@ -99,7 +104,13 @@ def _builder() -> str:
     """Return who builds, for the provenance: the workflow run, where there is one."""
     if "GITHUB_RUN_ID" not in os.environ:
         return "https://localhost/make-release"
-    return f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+    return f"{_forge()}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
+
+
+def _forge() -> str:
+    """Return the page of the repository, which the workflow knows; else nothing."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    return f"{server}/{repository}" if server and repository else ""
 
 
 if __name__ == "__main__":

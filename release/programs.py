@@ -1,4 +1,4 @@
-"""Programs that a release is made with: git, helm, openssl, docker."""
+"""Programs that a release is made with: git, helm, openssl, docker, and those that keep credentials for it."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,22 @@ from pathlib import Path
 from release.errors import ReleaseError
 
 
+class ProgramError(ReleaseError):
+    """A program that failed; `printed` is its standard output."""
+
+    def __init__(self, message: str, printed: str) -> None:
+        super().__init__(message)
+        self.printed = printed
+
+
 def run(
     command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: bytes = b""
 ) -> bytes:
     """Return what a program prints.
 
     Raises:
-        ReleaseError: it fails, or is not installed.
+        ProgramError: it fails.
+        ReleaseError: it is not installed.
     """
     try:
         result = subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, check=False)
@@ -21,5 +30,5 @@ def run(
         raise ReleaseError(f"{command[0]} is not installed") from error
     if result.returncode:
         said = (result.stderr or result.stdout).decode(errors="replace").strip()
-        raise ReleaseError(f"{' '.join(map(str, command))}: {said}")
+        raise ProgramError(f"{' '.join(map(str, command))}: {said}", result.stdout.decode(errors="replace"))
     return result.stdout

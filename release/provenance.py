@@ -1,5 +1,6 @@
 """Provenance: an in-toto statement that says from which commit, by which program and with which packages something was built (SLSA 1.0)."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def statement(source: Source, subjects: Mapping[str, str], *, builder: str, imag
             "predicate": {"buildDefinition": definition, "runDetails": {"builder": {"id": builder}}},
         }
     )
+
+
+def subjects_of(said: bytes) -> dict[str, str]:
+    """Return what a statement is about: name → digest."""
+    return {subject["name"]: f"sha256:{subject['digest']['sha256']}" for subject in json.loads(said)["subject"]}
 
 
 def _digest(digest: str) -> dict[str, str]:

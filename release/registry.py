@@ -12,12 +12,16 @@ from pathlib import Path
 
 from release.errors import ReleaseError
 from release.oci import MANIFEST, Artifact
+from release.programs import ProgramError, run
 
 _SECONDS = 300.0
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 """Status codes of a blob that is stored elsewhere: it is there."""
-_DOCKER_HUB = "https://index.docker.io/v1/"
+_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_NOT_FOUND = "credentials not found"
+"""What a program that keeps credentials for Docker prints when it has none."""
+_IDENTITY_TOKEN = "<token>"  # noqa: S105 - the name of the user where the secret is such a token
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -30,12 +34,32 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
+def host_of(address: str) -> str:
+    """Return `host[:port]` of the address of a registry.
+
+    Raises:
+        ReleaseError: it is Docker Hub, whose names have two parts, and whose API is at another host.
+    """
+    host = address.removeprefix("oci://").strip("/").partition("/")[0]
+    if host.partition(":")[0].lower() in _DOCKER_HUB:
+        raise ReleaseError(
+            "a release is not pushed to Docker Hub: names there have two parts, OWNER/NAME, and that of the chart would be "
+            "OWNER/charts/workspace-ctrl; choose another registry, such as ghcr.io/OWNER"
+        )
+    return host
+
+
 class Registry:
     """A registry at `host[:port]`; `path` is what all repositories in it begin with."""
 
     def __init__(self, address: str, *, plain_http: bool = False, login: str = "") -> None:
-        """Prepare to push; `login` is `user:password`, or empty for a registry without one."""
-        self.host, _, path = address.removeprefix("oci://").strip("/").partition("/")
+        """Prepare to push; `login` is `user:password`, or empty for a registry without one.
+
+        Raises:
+            ReleaseError: it is Docker Hub.
+        """
+        self.host = host_of(address)
+        path = address.removeprefix("oci://").strip("/").partition("/")[2]
         self._prefix = f"{path}/" if path else ""
         self._base = f"{'http' if plain_http else 'https'}://{self.host}"
         self._login = login
@@ -134,9 +158,44 @@ class _ChallengeError(Exception):
 
 
 def docker_login(config: Path, host: str) -> str:
-    """Return what `docker login` has written down for a registry, as `user:password`; empty if there is nothing."""
+    """Return what `docker login` has stored for a registry, as `user:password`; empty if there is nothing.
+
+    Docker stores it in its configuration, or, where that names one, in a program that keeps credentials.
+
+    Raises:
+        ReleaseError: that program is missing or fails, or it is an identity token, which is no password.
+    """
     if not config.is_file():
         return ""
-    known = json.loads(config.read_text()).get("auths", {})
-    entry = known.get(host) or known.get(f"https://{host}") or (known.get(_DOCKER_HUB, {}) if host == "docker.io" else {})
+    settings = json.loads(config.read_text())
+    store = settings.get("credHelpers", {}).get(host, settings.get("credsStore", ""))
+    if store:
+        return _stored(f"docker-credential-{store}", host)
+    known = settings.get("auths", {})
+    entry = known.get(host) or known.get(f"https://{host}") or {}
+    if entry.get("identitytoken"):
+        raise _no_password(str(config), host)
     return base64.b64decode(entry.get("auth", "")).decode()
+
+
+def _stored(program: str, host: str) -> str:
+    """Return what a program that keeps credentials has for a registry."""
+    try:
+        answer = json.loads(run([program, "get"], stdin=host.encode()))
+        user, secret = answer["Username"], answer["Secret"]
+    except ProgramError as error:
+        if _NOT_FOUND in error.printed:
+            return ""
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(f"{program} gives no user and password for {host}; log in anew with: docker login {host}") from error
+    if user == _IDENTITY_TOKEN:
+        raise _no_password(program, host)
+    return f"{user}:{secret}"
+
+
+def _no_password(place: str, host: str) -> ReleaseError:
+    return ReleaseError(
+        f"{place} has an identity token for {host}, and only a password or an access token can be used here; "
+        f"log in with one: docker logout {host}; docker login --username USER {host}"
+    )

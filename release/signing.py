@@ -5,13 +5,14 @@ environment variable RELEASE_KEY_PASSWORD.
 """
 
 import base64
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from release.errors import ReleaseError
 from release.oci import Artifact, to_json
-from release.programs import run
+from release.programs import ProgramError, run
 
 _PASSWORD_VARIABLE = "RELEASE_KEY_PASSWORD"  # noqa: S105 - the name of a variable
 IN_TOTO = "application/vnd.in-toto+json"
@@ -42,9 +43,13 @@ class Key:
         """Return the public key in PEM.
 
         Raises:
-            ReleaseError: it is no key on the curve P-256.
+            ReleaseError: it cannot be read, or is no key on the curve P-256.
         """
-        text = run(["openssl", "pkey", "-in", self.path, *self._password(), "-pubout", "-text"]).decode()
+        try:
+            text = run(["openssl", "pkey", "-in", self.path, *self._password(), "-pubout", "-text"]).decode()
+        except ProgramError as error:
+            way_out = f"an encrypted one needs its password in {_PASSWORD_VARIABLE}"
+            raise ReleaseError(f"{self.path} cannot be read as a private key; {way_out}: {error}") from error
         if _CURVE not in text:
             raise ReleaseError(f"{self.path} is no ECDSA key on the curve P-256")
         return run(["openssl", "pkey", "-in", self.path, *self._password(), "-pubout"])
@@ -82,3 +87,8 @@ def envelope(key: Key, statement: bytes) -> bytes:
     encoded = b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(statement), statement)
     signed = {"keyid": "", "sig": base64.b64encode(key.sign(encoded)).decode()}
     return to_json({"payloadType": IN_TOTO, "payload": base64.b64encode(statement).decode(), "signatures": [signed]})
+
+
+def payload_of(signed: bytes) -> bytes:
+    """Return the statement in an envelope."""
+    return base64.b64decode(json.loads(signed)["payload"])

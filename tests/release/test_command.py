@@ -1,5 +1,6 @@
 """`python -m release`: what it refuses, and in which words."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from e2e.cluster.places import REPOSITORY
 from release.signing import Key
+from release.source import exported
 
 
 def release(*arguments):
@@ -30,6 +32,7 @@ def test_only_what_is_signed_is_pushed(signed, tmp_path):
         refused = release("push", "--registry", "registry.example", *arguments)
         assert refused.returncode
         assert refused.stderr.startswith("release: only a signed release is pushed")
+        assert "-m release key ~/release.key" in refused.stderr
 
 
 def test_what_is_signed_with_another_key_is_not_pushed(signed, tmp_path):
@@ -52,3 +55,27 @@ def test_uncommitted_changes_are_refused(repository, tmp_path):
     assert refused.returncode
     assert "commit or stash them" in refused.stderr
     assert not (tmp_path / "dist").exists()
+
+
+def test_what_could_not_be_pushed_is_not_built(repository, tmp_path):
+    options = ["--repository", repository, "--folder", tmp_path / "dist", "--images", "local"]
+    refused = release("build", *options, "--registry", "registry.example")
+    assert refused.returncode
+    assert refused.stderr.startswith("release: only a signed release is pushed")
+    assert "make release KEY=~/release.key; or build without a registry" in refused.stderr
+    key = Key.create(tmp_path / "release.key")
+    refused = release("build", *options, "--key", key.path, "--registry", "oci://docker.io/team")
+    assert refused.returncode
+    assert refused.stderr.startswith("release: a release is not pushed to Docker Hub")
+    assert not (tmp_path / "dist").exists()
+
+
+def test_the_documented_key_is_outside_the_repository_and_one_inside_changes_nothing(repository):
+    places = re.findall(r"-m release key (\S+)|KEY=(\S+)", (REPOSITORY / "docs" / "releasing.md").read_text())
+    assert {place for found in places for place in found if place} == {"~/release.key"}
+    Key.create(repository / "release.key")
+    try:
+        with exported(repository) as source:
+            assert not (source.root / "release.key").exists()
+    finally:
+        (repository / "release.key").unlink()

@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import os
 import subprocess
 import threading
 import urllib.request
@@ -18,7 +19,7 @@ from release.chart import about, helm, write_chart
 from release.errors import ReleaseError
 from release.oci import digest_of
 from release.provenance import PREDICATE_TYPE, statement
-from release.registry import Registry, docker_login
+from release.registry import Registry, docker_login, host_of
 from release.signing import Key, blob_signature, envelope, simple_signing
 
 
@@ -220,7 +221,7 @@ def test_a_blob_that_is_stored_elsewhere_is_there_and_credentials_do_not_go_wher
 
 def test_a_folder_with_other_files_is_not_emptied(source, tmp_path):
     (tmp_path / "mine").write_text("")
-    with pytest.raises(ReleaseError, match="has files that are no release"):
+    with pytest.raises(ReleaseError, match="has files that are no release: mine; "):
         write(source, tmp_path, None, Choices())
     assert (tmp_path / "mine").exists()
 
@@ -236,6 +237,71 @@ def test_the_login_is_read_from_docker_s_configuration(tmp_path):
     config.write_text(json.dumps({"auths": {"ghcr.io": {"auth": base64.b64encode(b"a:b").decode()}}}))
     assert docker_login(config, "ghcr.io") == "a:b"
     assert docker_login(config, "quay.io") == ""
+
+
+def test_an_identity_token_in_docker_s_configuration_is_refused(tmp_path):
+    entry = {"auth": base64.b64encode(b"a:").decode(), "identitytoken": "t"}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"ghcr.io": entry}}))
+    with pytest.raises(ReleaseError, match=r"has an identity token for ghcr\.io.*docker login --username USER ghcr\.io"):
+        docker_login(tmp_path / "config.json", "ghcr.io")
+
+
+STORE = """#!/bin/sh
+test "$1" = get || exit 2
+case "$(cat)" in
+ghcr.io) echo '{"ServerURL": "ghcr.io", "Username": "a", "Secret": "b:c"}' ;;
+token.example) echo '{"ServerURL": "token.example", "Username": "<token>", "Secret": "t"}' ;;
+odd.example) echo 'no JSON' ;;
+broken.example) echo 'the keychain is locked' >&2; exit 1 ;;
+*) echo 'a warning' >&2; echo 'credentials not found in native keychain'; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A function that writes docker's configuration, and the program docker-credential-keychain."""
+    program = tmp_path / "bin" / "docker-credential-keychain"
+    program.parent.mkdir()
+    program.write_text(STORE)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    def write_config(**settings):
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(settings))
+        return path
+
+    return write_config
+
+
+def test_the_login_is_that_of_the_program_where_docker_keeps_it(config):
+    for settings in ({"credsStore": "keychain"}, {"credsStore": "none", "credHelpers": {"ghcr.io": "keychain"}}):
+        assert docker_login(config(auths={"ghcr.io": {}}, **settings), "ghcr.io") == "a:b:c"
+    assert docker_login(config(credsStore="keychain"), "quay.io") == ""
+    entry = {"auth": base64.b64encode(b"d:e").decode()}
+    assert docker_login(config(credsStore="none", credHelpers={"ghcr.io": ""}, auths={"ghcr.io": entry}), "ghcr.io") == "d:e"
+
+
+@pytest.mark.parametrize(
+    ("host", "store", "words"),
+    [
+        ("token.example", "keychain", r"docker-credential-keychain has an identity token for token\.example.*docker logout"),
+        ("odd.example", "keychain", r"docker-credential-keychain gives no user and password for odd\.example; log in anew with"),
+        ("broken.example", "keychain", "docker-credential-keychain get: the keychain is locked"),
+        ("ghcr.io", "of-nobody", "docker-credential-of-nobody is not installed"),
+    ],
+)
+def test_a_program_that_has_no_password_is_named(config, host, store, words):
+    with pytest.raises(ReleaseError, match=words):
+        docker_login(config(credsStore=store), host)
+
+
+@pytest.mark.parametrize("address", ["docker.io/team", "oci://index.docker.io/team", "Registry-1.Docker.io:443/team", "docker.io"])
+def test_docker_hub_is_refused(address):
+    with pytest.raises(ReleaseError, match="not pushed to Docker Hub: .* choose another registry, such as ghcr.io/OWNER"):
+        Registry(address)
+    assert host_of("oci://registry.example:5000/docker.io/") == "registry.example:5000"
 
 
 def test_a_registry_that_does_not_answer_is_an_error_with_its_address(image):

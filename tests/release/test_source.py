@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from release.changelog import notes
+from release.changelog import notes, with_links
 from release.errors import ReleaseError
 from release.source import exported
 from release.version import stale
@@ -55,6 +55,38 @@ def test_notes_are_the_section_of_the_version():
     for version in ("0.2", "0.3.0"):
         with pytest.raises(ReleaseError, match=f"no section for {re.escape(version)}"):
             notes(text, version)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("[a](docs/a.md).", "[a](REPO/blob/v1.2.3/docs/a.md)."),
+        ("([a](docs/a.md#part));", "([a](REPO/blob/v1.2.3/docs/a.md#part));"),
+        ("[two\nlines](./SECURITY.md)", "[two\nlines](REPO/blob/v1.2.3/SECURITY.md)"),
+        ('[a](docs/a.md "title")', '[a](REPO/blob/v1.2.3/docs/a.md "title")'),
+        ("[`code`](docs/a.md)", "[`code`](REPO/blob/v1.2.3/docs/a.md)"),
+        ("![picture](docs/a.png)", "![picture](REPO/raw/v1.2.3/docs/a.png)"),
+        ("[![picture](docs/a.png)](docs/a.md)", "[![picture](REPO/raw/v1.2.3/docs/a.png)](REPO/blob/v1.2.3/docs/a.md)"),
+        *(
+            (text, text)
+            for text in (
+                "[a](https://a.example/docs/a.md)",
+                "![a](HTTPS://a.example/a.png)",
+                "[a](mailto:a@a.example)",
+                "[a](#part)",
+                "[a](/docs/a.md)",
+                "[a](//a.example/a.md)",
+                "`[a](docs/a.md)`",
+                "``a ` [a](docs/a.md)``",
+                "```yaml\n\n[a](docs/a.md)\n\n```\n",
+            )
+        ),
+        ("a ` alone\n\n[a](docs/a.md) `", "a ` alone\n\n[a](REPO/blob/v1.2.3/docs/a.md) `"),
+    ],
+)
+def test_relative_links_of_notes_lead_to_the_tag_and_all_others_stay(text, wanted):
+    repository = "https://forge.example/team/project"
+    assert with_links(text, repository, "v1.2.3") == wanted.replace("REPO", repository)
 
 
 def test_this_version_has_notes(source):
