@@ -21,6 +21,8 @@ _LITERAL: Final = re.compile(r"\^?((?:[\w/-]|\\[./-])*)")
 
 _REPETITION: Final = re.compile(r"[*+?{|]")
 _REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
+_SET_IN_SET: Final = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*?(?:\[|--|&&|~~|\|\|)")
+"""A set in a set, or an operation on sets, such as [[:alpha:]]: `re` reads it in another way than Gateways do, and warns of it."""
 _MOST_REPETITIONS: Final = 2
 _LONGEST_TRIED: Final = 128
 """Characters of an expression, and of a path."""
@@ -101,8 +103,9 @@ def _takes(match: RouteMatch, path: str, method: str) -> bool:
 
 def _is_quick(pattern: str, path: str) -> bool:
     """Whether an expression can be tried: patterns are untrusted, and nested repetitions can take exponential time."""
-    is_short = 0 < len(pattern) <= _LONGEST_TRIED and len(path) <= _LONGEST_TRIED
-    return is_short and len(_REPETITION.findall(pattern)) <= _MOST_REPETITIONS and not _REPEATED_GROUP.search(pattern)
+    if not 0 < len(pattern) <= _LONGEST_TRIED or len(path) > _LONGEST_TRIED or _SET_IN_SET.search(pattern):
+        return False
+    return len(_REPETITION.findall(pattern)) <= _MOST_REPETITIONS and not _REPEATED_GROUP.search(pattern)
 
 
 def _matches(pattern: str, path: str) -> bool:

@@ -1,7 +1,7 @@
 """The URL of a model behind a user's own route follows from what reaches the API of the model server."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS, MODELS
@@ -93,6 +93,11 @@ def split(base):
             [rule({"path": {"type": "RegularExpression", "value": "/v1/" + "c?" * 30 + "c" * 30}})], Reach("", ALL), id="a slow one"
         ),
         pytest.param([rule({"path": {"type": "RegularExpression", "value": "/v1/(["}})], Reach(""), id="one that is none"),
+        pytest.param(
+            [rule({"path": {"type": "RegularExpression", "value": "/v1/[[:lower:]]+"}})],
+            Reach("", ALL),
+            id="a class that Python lacks",
+        ),
         pytest.param([rule(prefix("/m"), to="/", backends=OTHER)], Reach(), id="to another backend"),
     ],
 )
@@ -108,7 +113,12 @@ def test_an_expression_that_cannot_be_tried_matches_nothing(expression):
     assert reach(rule({"path": {"type": "RegularExpression", "value": f"/v1/{expression}"}})) == Reach("")
 
 
-@given(st.text("/v1()[]{}0123456789,*+?|\\.^$a-zPN<>=!:#", max_size=40))
+@pytest.mark.filterwarnings("error")
+@given(st.text("/v1()[]{}0123456789,*+?|\\.^$a-zPN<>=!:#&~", max_size=40))
+@example("[]a[b]")
+@example("[a&&b]")
+@example("[^]--a]")
+@example("[\\]--a]")
 def test_every_expression_is_tried_or_left_alone(expression):
     assert reach(rule({"path": {"type": "RegularExpression", "value": f"/{expression}"}})).path == ""
 
