@@ -8,8 +8,12 @@ from aiohttp import web
 @asynccontextmanager
 async def listening(handler, host="127.0.0.1", port=0, context=None, **options):
     """Serve all methods and paths with `handler`, on a free port unless one is given, and yield the port; `options` are of the runner."""
+
+    async def answer(request):  # aiohttp takes an object that can be called for no coroutine function
+        return await handler(request)
+
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
+    application.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(application, **options)
     await runner.setup()
     await web.TCPSite(runner, host, port, ssl_context=context).start()

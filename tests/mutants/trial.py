@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,7 +44,9 @@ _MOST_OUTPUT = 4096
 """Characters that are shown of what tests print, from the end."""
 _CORE = ("api", "catalog", "records", "planning", "readiness", "cases")
 """Folders of unit tests; what is before does not depend on what comes later."""
-_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0", "--no-header")
+_WARNINGS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Plugins are imported before the fork, and their assertions are nobody's."""
+_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=0", "--no-header", *_WARNINGS)
 _ROOM = 4
 """Times the CPU time that judges take on the unchanged package: what they may take on a mutant."""
 _LEAST_SECONDS = 20.0
@@ -198,6 +201,8 @@ def _be_tested(finder: "_Finder | None", tests: Sequence[str], seconds: float, o
         if finder is not None:
             sys.meta_path.insert(0, finder)
         code = pytest.main([*_OPTIONS, *tests])
+    except BaseException:  # the process ends here, and with it what would print this
+        traceback.print_exc()
     finally:
         os._exit(code)
 
