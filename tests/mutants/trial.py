@@ -201,7 +201,7 @@ def _be_tested(finder: "_Finder | None", tests: Sequence[str], seconds: float, o
         if finder is not None:
             sys.meta_path.insert(0, finder)
         code = pytest.main([*_OPTIONS, *tests])
-    except BaseException:  # the process ends here, and with it what would print this
+    except BaseException:  # noqa: BLE001 - the process ends here, and with it what would print this
         traceback.print_exc()
     finally:
         os._exit(code)
