@@ -92,6 +92,14 @@ def test_source_link(record, status, reason):
             "WaitingForChart",
             id="waits for another release",
         ),
+        pytest.param(source(), release(conditions=failing("", "boom")), FALSE, "ChartInstalling", id="failed without a reason"),
+        pytest.param(
+            source(),
+            release(conditions=(ready("False", "", "boom"), *stalled()[1:])),
+            FALSE,
+            "ChartInstalling",
+            id="given up without a reason",
+        ),
         pytest.param(source(), release(suspended=True), FALSE, "Paused", id="a user's pause is not fought"),
         pytest.param(source(), release(conditions=stalled()), FALSE, "InstallFailed", id="given up"),
     ],
@@ -246,6 +254,10 @@ def test_a_release_says_what_is_wrong_and_what_to_do(record, age, message):
 )
 def test_only_a_person_helps_where_flux_gave_up_or_has_failed_for_long(record, age, terminal):
     assert of_release(record, age).terminal is terminal
+
+
+def test_what_has_failed_for_long_without_a_reason_has_ours():
+    assert of_release(release(conditions=failing("", "boom")), 600).reason == "ChartInstalling"
 
 
 def test_what_planning_could_not_do_comes_first():

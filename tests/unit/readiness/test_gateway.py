@@ -299,6 +299,12 @@ def test_a_label_that_somebody_has_added_to_the_selector_is_named_with_the_way_o
     assert link.message.endswith("""--type=merge -p '{"spec":{"selector":{"matchLabels":{"team":null}}}}'""")
 
 
+def test_a_label_that_a_pod_has_is_not_named():
+    edited = pool(selector={"kaito.sh/workspace": NAME, "team": "a", "tier": "x"})
+    pods = (pod(labels={"kaito.sh/workspace": NAME, "tier": "x"}), pod(name="b"))
+    assert "requires team=a, which no pod has" in endpoints_link(edited, pods).message
+
+
 def test_another_pool_of_the_same_rule_without_pods_is_named():
     empty, full = (
         SiblingPool(ObjectRef("InferencePool", "default", name), name, is_empty=name == "new") for name in ("new", "old")

@@ -178,6 +178,12 @@ def test_a_written_status_is_read_again_as_it_is():
     assert type(parse_status(document)) is WorkspaceStatus
 
 
+def test_a_workload_that_is_not_sized_has_no_sizing_in_the_status():
+    decisions = Decisions(inference_set=SET, reference=ObjectRef("Deployment", NAMESPACE, "theirs"), workload_kind="Deployment")
+    written = status(record(), Snapshot(), decisions, evaluate(Snapshot(), decisions), NOW).as_object()
+    assert written["workload"] == {"kind": "Deployment", "readyReplicas": 0}
+
+
 def test_the_status_of_a_deletion_is_that_of_a_set():
     assert type(removal_status(record(), Snapshot(), NOW)) is InferenceSetStatus
 

@@ -397,6 +397,14 @@ def test_a_pool_that_is_missing_or_broken_is_told_before_the_route_that_does_not
     assert state(found, "GatewayReady") == ("False", "InferencePoolNotFound")
 
 
+def test_a_pool_that_is_refused_is_told_before_the_route_whose_references_are_not_resolved():
+    """A route is told first only where its own refusal is why a pool is refused, too."""
+    lost = route(parent_status(condition("Accepted"), condition("ResolvedRefs", "False", "BackendNotFound")))
+    refused = pool(parent_status(condition("Accepted", "False", "NotSupported"), condition("ResolvedRefs")))
+    found = status(workspace(), replace(READY, route=lost, pool=refused), decisions(), NOW).conditions
+    assert state(found, "GatewayReady") == ("False", "InferencePoolNotAccepted")
+
+
 def test_every_address_is_listed_and_host_names_go_before_addresses():
     listeners = (Listener("a", "HTTP", 80), Listener("b", "HTTPS", 443, "*.example.com"))
     decided = decisions(

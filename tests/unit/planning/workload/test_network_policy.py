@@ -93,3 +93,13 @@ def test_without_the_right_to_policies_no_pods_are_exposed():
     assert "grant list, watch, create, patch and delete on networkpolicies" in problem.message
     assert not any(isinstance(step, Apply) for step in outcome.steps)
     assert planned(ONE, Snapshot(network_policy_problem="cannot")).decisions.problems == ()
+
+
+def test_without_the_right_to_policies_there_is_no_gateway_side_either():
+    permitted, forbidden = Snapshot(), Snapshot(network_policy_problem="cannot list or watch networkpolicies")
+    kinds = [
+        {step.manifest["kind"] for step in planned(SEVERAL, world, SETTINGS).steps if isinstance(step, Apply)}
+        for world in (permitted, forbidden)
+    ]
+    assert "OCIRepository" in kinds[0]
+    assert kinds[1] == set()
