@@ -78,6 +78,7 @@ def test_a_single_copy_has_none_and_no_watch_of_one(replicas):
         pytest.param(LARGE, 2, 4, 2, id="a pod of two copies"),
         pytest.param(LARGE, "30%", 5, 2, id="a percentage of the copies, not of their pods"),
         pytest.param(LARGE, "1%", 2, 1, id="never none"),
+        pytest.param(LARGE, "50%", 202, 101, id="half of many"),
     ],
 )
 def test_the_limit_counts_copies(inference, most, replicas, pods):
