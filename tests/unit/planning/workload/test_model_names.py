@@ -78,6 +78,7 @@ FLAG = "--served-model-name"
         pytest.param([FLAG, "$(NAME)", "$(NAMES)"], ["qwen3"], id="a variable, and one that is no name"),
         pytest.param([FLAG, "$(SECRET)", "$(NONE)", "$(NAME)-$(NAME)"], ["qwen3-qwen3"], id="variables that only the pod knows"),
         pytest.param([FLAG, "chat-$(SECRET)"], [], id="a name that ends with one"),
+        pytest.param([FLAG, "chat$(EMPTY)"], ["chat"], id="a variable without a value is empty"),
         pytest.param([FLAG, "$$(NAME)", "$NAME", "a$"], [], id="what the kubelet does not replace"),
         pytest.param([FLAG, "$(FIRST)", "$(SECOND)", "$(AGAIN)"], ["qwen3-1", "b"], id="variables of variables, in their order"),
     ],
@@ -92,6 +93,7 @@ def test_names_in_arguments(arguments, names):
         {"name": "AGAIN", "value": "b"},
         NAMES,
         SECRET,
+        {"name": "EMPTY"},
         {"name": ["NAME"]},
         1,
     ]
