@@ -384,6 +384,14 @@ def test_a_performance_mode_in_the_configmap_overrides_the_annotation():
     )
 
 
+@pytest.mark.parametrize("data", [None, "text", [], {}])
+def test_a_configmap_without_the_key_is_named_whatever_its_data_are(data):
+    verdict = judge(quickstart(inference={**PRESET, "config": "flags"}), Known([{**CONFIG, "data": data}]), SETTINGS)
+    assert verdict.refusals == (
+        "inference.config refers to ConfigMap default/flags, which has no key inference_config.yaml; add the key, with flags under vllm",
+    )
+
+
 def test_an_image_without_performance_modes_serves_without_one():
     old = PlanSettings(gateway_extension=True, model_server_image="docker.io/vllm/vllm-openai:v0.16.0")
     assert command(tuned("throughput"), settings=old) == (
