@@ -18,6 +18,7 @@ def nested(levels):
     ("inside", "message"),
     [
         (2**63, "template.x must be a number of at most 64 bits"),
+        (-(2**63) - 1, "template.x must be a number of at most 64 bits"),
         (-(10**300), "template.x must be a number of at most 64 bits"),
         (float("nan"), "template.x must be a finite number"),
         ([1, float("inf")], "template.x[1] must be a finite number"),

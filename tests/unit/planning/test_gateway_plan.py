@@ -176,6 +176,18 @@ def test_names_that_only_a_server_reports_are_shown_and_not_matched():
     assert headers_claimed() == (set(), ["ModelNameNotSpecified"])
 
 
+@pytest.mark.parametrize(
+    ("models", "end"), [(("gpt", "phi"), "; the model server reports gpt"), (("phi",), "; the model server reports phi"), ((), "")]
+)
+def test_the_problem_names_what_the_server_reports(models, end):
+    record = workspace(quickstart(inference=TEMPLATE, gateway={"match": {"header": True}}))
+    probe = replace(REPORTED, models=models)
+    (problem,) = plan(
+        record, with_accepted(replace(finished(), workloads=(), probe=probe), record, SETTINGS), SETTINGS
+    ).decisions.problems
+    assert problem.message == f"gateway.match.header needs the name of the model in the spec; set gateway.modelName{end}"
+
+
 def test_of_the_names_only_the_one_in_the_spec_is_matched():
     assert headers_claimed(modelName="phi") == ({"X-Gateway-Model-Name=phi", "X-Gateway-Base-Model-Name=phi"}, [])
 

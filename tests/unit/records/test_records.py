@@ -7,6 +7,7 @@ import pytest
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.conditions import parse_brief_conditions
 from workspace_ctrl.cache.watches import WATCHED
+from workspace_ctrl.records.core_v1 import parse_namespace
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_gateway, parse_http_route, parse_inference_pool
 from workspace_ctrl.records.pods import PodProblem, parse_pod
@@ -16,6 +17,11 @@ from workspace_ctrl.records.workspaces import parse_workspace_record
 
 def named(**fields: Any) -> dict[str, Any]:
     return {"metadata": {"name": "x", "namespace": "ns"}, **fields}
+
+
+@pytest.mark.parametrize("raw", [{}, {"metadata": None}, {"metadata": {"labels": None}}])
+def test_a_namespace_without_labels_has_none(raw):
+    assert parse_namespace(raw, "Namespace").labels == {}
 
 
 @pytest.mark.parametrize("watched", WATCHED, ids=lambda watched: watched.resource.kind)
