@@ -153,6 +153,13 @@ def test_names_of_adapters(adapters, names):
     assert names_in_arguments({"spec": {"containers": [{"args": arguments}]}}).adapters == names
 
 
+@pytest.mark.parametrize(("length", "names"), [(1024, ("z",)), (1025, ())])
+def test_a_variable_is_used_up_to_a_length(length, names):
+    env = [{"name": "LONG", "value": f"{FLAG} z".ljust(length)}]
+    container = {"command": ["sh", "-c"], "args": ["vllm serve m $LONG"], "env": env}
+    assert names_in_arguments({"spec": {"containers": [container]}}).served == names
+
+
 def test_variables_that_grow_are_not_read():
     env = [{"name": "V0", "value": "x" * 32}, *({"name": f"V{n + 1}", "value": f"$(V{n})" * 64} for n in range(64))]
     container = {"args": ["--served-model-name", "$(V64)", "x", "$(V0)" * 9000], "env": env}
