@@ -160,6 +160,13 @@ def test_a_variable_is_used_up_to_a_length(length, names):
     assert names_in_arguments({"spec": {"containers": [container]}}).served == names
 
 
+@pytest.mark.parametrize(("length", "names"), [(32 * 1024 - 3, ("z",)), (32 * 1024 - 2, ())])
+def test_a_script_is_read_up_to_a_length(length, names):
+    """Three characters less than all, as each of three words counts as one before."""
+    container = {"command": ["sh", "-c"], "args": [f"vllm serve m {FLAG} z".ljust(length)]}
+    assert names_in_arguments({"spec": {"containers": [container]}}).served == names
+
+
 def test_variables_that_grow_are_not_read():
     env = [{"name": "V0", "value": "x" * 32}, *({"name": f"V{n + 1}", "value": f"$(V{n})" * 64} for n in range(64))]
     container = {"args": ["--served-model-name", "$(V64)", "x", "$(V0)" * 9000], "env": env}
