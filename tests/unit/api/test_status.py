@@ -1,8 +1,8 @@
-"""Parts of a status that say something are written, and others are not."""
+"""Parts of a status that say something are written, and others are not; neither are those that the API server rejects."""
 
 import pytest
 
-from workspace_ctrl.api.status import ChartStatus, GatewayStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.status import ChartStatus, GatewayStatus, PodsStatus, WorkloadStatus, WorkspaceStatus, rejected_parts
 
 WORKLOAD = WorkloadStatus(kind="Deployment", name="phi", replicas=0)
 GATEWAY = GatewayStatus(url="http://gateway/ns/phi")
@@ -27,3 +27,25 @@ CHART = ChartStatus(version="1.4.0")
 )
 def test_a_part_that_says_nothing_is_not_written(given, written):
     assert WorkspaceStatus(**given).without_empty_parts() == WorkspaceStatus(**written)
+
+
+WHOLE = WorkspaceStatus(
+    state="Ready",
+    target_node_count=1,
+    worker_nodes=("node-1",),
+    workload=WORKLOAD,
+    gateway=GATEWAY,
+    pods=PodsStatus(version="0.2.0"),
+)
+
+
+@pytest.mark.parametrize("part", sorted(WHOLE.as_object()))
+def test_a_rejected_part_is_left_out_and_no_other_one(part):
+    (first, every) = rejected_parts(f"Workspace is invalid: status.{part}.x: Invalid value, status.conditions[0]: Required")
+    assert first == {part}
+    assert WHOLE.without(first, "").as_object() == {name: value for name, value in WHOLE.as_object().items() if name != part}
+    assert WHOLE.without(every, "").as_object() == {}
+
+
+def test_all_parts_are_left_out_where_none_is_named():
+    assert rejected_parts("the object is too large") == (frozenset(WHOLE.as_object()),)
