@@ -258,3 +258,8 @@ def test_an_excerpt_prints_and_is_short(text, longest):
 )
 def test_an_excerpt_shows_what_prints(text, quoted):
     assert excerpt(text, 20) == quoted
+
+
+def test_an_error_is_one_sentence_with_the_way_out_where_there_is_one():
+    assert str(YamlError("is not YAML")) == "is not YAML"
+    assert str(YamlError("has a number", "quote it")) == "has a number; quote it"

@@ -5,6 +5,7 @@ from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository, pool_selector
 from workspace_ctrl.planning.chart.values import PoolValues
 from workspace_ctrl.planning.gateway.route import http_route, routing
+from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.workload.services import headless_service, service
 
 OWNER = workspace().meta
@@ -71,3 +72,9 @@ def test_the_route_leads_from_its_path_to_the_pool():
 def test_objects_go_to_the_owner_s_namespace():
     elsewhere = meta("Workspace", namespace="team-a")
     assert service(elsewhere, derived(), {"a": "b"})["metadata"]["namespace"] == "team-a"
+
+
+def test_hashes_are_those_that_stored_objects_have():
+    """With others, an upgrade would write all objects anew, and let the change of pods wait."""
+    assert manifest_hash({"kind": "Service", "spec": {"ports": [80], "type": "ClusterIP"}}) == "h63731bdbaf4c686"
+    assert manifest_hash({"spec": {"type": "ClusterIP", "ports": [80]}, "kind": "Service"}) == "h63731bdbaf4c686"

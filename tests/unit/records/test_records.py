@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.conditions import parse_brief_conditions
+from workspace_ctrl.api.labels import GATEWAY_LABELS
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.core_v1 import parse_namespace
 from workspace_ctrl.records.flux import parse_helm_release
@@ -17,6 +18,20 @@ from workspace_ctrl.records.workspaces import parse_workspace_record
 
 def named(**fields: Any) -> dict[str, Any]:
     return {"metadata": {"name": "x", "namespace": "ns"}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_preferred"),
+    [
+        pytest.param(None, False, id="no labels"),
+        pytest.param({GATEWAY_LABELS[0]: "true"}, True, id="ours"),
+        pytest.param({GATEWAY_LABELS[-1]: "true", GATEWAY_LABELS[0]: "false"}, True, id="one of them"),
+        pytest.param({GATEWAY_LABELS[0]: "false"}, False, id="another value"),
+        pytest.param({"team": "true"}, False, id="another label"),
+    ],
+)
+def test_a_gateway_is_the_default_by_a_label(labels, is_preferred):
+    assert parse_gateway({"metadata": {"name": "x", "labels": labels}}, "Gateway").preferred is is_preferred
 
 
 @pytest.mark.parametrize("raw", [{}, {"metadata": None}, {"metadata": {"labels": None}}])

@@ -342,6 +342,7 @@ def test_adapters_are_mounted_and_served_under_their_names():
     assert volumes["adapter-1"]["persistentVolumeClaim"] == {"claimName": "chat"}
     mounts = {entry["name"]: entry for entry in container(server)["volumeMounts"]}
     assert mounts["adapter-0"] == {"name": "adapter-0", "mountPath": "/mnt/adapter/sql", "readOnly": True, "subPath": "data"}
+    assert mounts["adapter-1"] == {"name": "adapter-1", "mountPath": "/mnt/adapter/chat", "readOnly": True}
     command = container(server)["command"]
     at = command.index("--lora-modules")
     assert command[at - 1 : at + 3] == ["--enable-lora", "--lora-modules", "sql=/mnt/adapter/sql", "chat=/mnt/adapter/chat"]

@@ -113,6 +113,18 @@ def test_figures_of_another_step_decide_nothing():
     assert advance(CanaryState("r1", step=1), PLAN, Observed(old)).state == CanaryState("r1", step=1)
 
 
+@pytest.mark.parametrize("reason", ["CanaryWaitsForRequests", "CanaryFiguresUnknown"])
+def test_without_figures_the_reason_stays_as_it_was(reason):
+    """As after a restart of the controller: nothing new is known."""
+    before = CanaryState("r1", step=1, reason=reason)
+    assert advance(before, PLAN, Observed(None)).state == before
+
+
+@pytest.mark.parametrize("reason", ["CanaryNotReady", "CanaryWithoutRequests"])
+def test_a_reason_that_is_over_ends_without_figures(reason):
+    assert advance(CanaryState("r1", step=1, reason=reason), PLAN, Observed(None)).state == CanaryState("r1", step=1)
+
+
 def test_a_canary_that_is_not_ready_makes_no_progress():
     waiting = after(is_ready=False)
     assert (waiting.phase, waiting.step, waiting.reason) == (PROGRESSING, 0, "CanaryNotReady")
