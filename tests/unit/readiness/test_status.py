@@ -206,6 +206,7 @@ def test_without_the_gateway_side_only_the_model_server_counts():
     entries = conditions(Snapshot(workloads=(deployment(),), pods=(pod(),)), decisions(gateway_wanted=False))
     assert state(entries, "Ready") == ("True", "Ready")
     assert state(entries, "GatewayReady") is None
+    assert status(workspace(), READY, decisions(gateway_wanted=False), NOW).gateway is None
 
 
 def test_ready_says_why_there_is_no_gateway_ready():

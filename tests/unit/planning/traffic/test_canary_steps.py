@@ -322,6 +322,13 @@ def test_a_canary_waits_for_the_pods_that_its_spec_wants():
     assert found.weights == {"v1": 100}
 
 
+@pytest.mark.parametrize("records", [rolling(canary()), on_nodes(canary(), "v2", "v2-1")], ids=["Deployment", "StatefulSets"])
+def test_a_canary_with_pods_of_two_versions_is_not_ready(records):
+    """A count of them would be one of both versions."""
+    found = planned(group(member("v1"), at_step(records, 1))).decision.canary
+    assert found.state.reason == "CanaryNotReady"
+
+
 def test_a_crash_is_noticed_while_a_canary_waits():
     mine = at_step(canary(ready=False), 1, reason="CanaryNotReady")
     assert [server.name for server in target_of(planned(group(member("v1"), mine))).canary] == ["v2-1"]

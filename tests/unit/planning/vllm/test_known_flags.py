@@ -29,3 +29,11 @@ def test_a_short_form_is_no_flag_of_any_version(name):
     assert name not in flags()
     with pytest.raises(SpecError, match="is the short form of a flag"):
         known_flags({name: "1"}, None)
+
+
+def test_a_flag_that_only_a_newer_vllm_can_know_is_passed_and_named():
+    newer = (*newest_version()[:-1], newest_version()[-1] + 1)
+    found = known_flags({"no-such-flag-yet": "1"}, newer)
+    assert found.given == {"no-such-flag-yet": "1"}
+    (note,) = found.notes
+    assert "is not a flag of any version of vLLM known here, but vLLM" in note

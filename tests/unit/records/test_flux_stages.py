@@ -1,0 +1,43 @@
+"""At which stage Flux is with an object, by its conditions."""
+
+import pytest
+
+from tests.unit.factories import condition, release, source
+from workspace_ctrl.records.flux import Stage
+
+
+def failed(type_="Ready", status="False", generation=1):
+    return condition(type_, status, "InstallFailed", "no", generation)
+
+
+@pytest.mark.parametrize(
+    ("record", "type_", "stage"),
+    [
+        pytest.param(release(conditions=(failed(),)), "Ready", Stage.FAILING, id="it has failed"),
+        pytest.param(
+            release(conditions=(failed("Released"), failed("Ready", "Unknown"))), "Released", Stage.FAILING, id="it is tried again"
+        ),
+        pytest.param(
+            release(generation=2, conditions=(failed(), failed("Reconciling", "True", 2))),
+            None,
+            Stage.WORKING,
+            id="for an older spec",
+        ),
+        pytest.param(
+            release(generation=2, conditions=(failed("Released"), failed("Reconciling", "True", 2))),
+            None,
+            Stage.WORKING,
+            id="released for an older spec",
+        ),
+        pytest.param(release(generation=2, conditions=(failed(),)), None, Stage.UNSEEN, id="the newest spec was not seen yet"),
+        pytest.param(source(conditions=(failed("FetchFailed", "True"),)), "FetchFailed", Stage.FAILING, id="it was not fetched"),
+        pytest.param(
+            source(generation=2, conditions=(failed("FetchFailed", "True"), failed("Reconciling", "True", 2))),
+            None,
+            Stage.WORKING,
+            id="not fetched for an older spec",
+        ),
+    ],
+)
+def test_a_failure_is_one_of_the_newest_spec(record, type_, stage):
+    assert (record.failure.type if record.failure else None, record.unfinished_stage()) == (type_, stage)
