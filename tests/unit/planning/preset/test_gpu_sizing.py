@@ -81,6 +81,13 @@ def test_there_are_never_more_nodes_than_layers():
         size(two_layers, SOME.model_copy(update={"gpus": 1}))
 
 
+def test_a_pipeline_has_at_most_as_many_stages_as_layers():
+    two_layers = custom_model("o/m", ModelFigures(weights_gib=3, layers=2, kv_bytes_per_token=1000))
+    assert size(two_layers, SOME, Wanted(settings=MemorySettings(pipeline_parallel=2))).pipeline_parallel_size == 2
+    with pytest.raises(SpecError, match=r"sets pipeline-parallel-size to 3, but .* has 2 layers"):
+        size(two_layers, SOME, Wanted(settings=MemorySettings(pipeline_parallel=3)))
+
+
 def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
     sizing = sized("deepseek-r1-0528", "Standard_ND96isr_H100_v5")
     assert (sizing.tensor_parallel_size, sizing.pipeline_parallel_size) == (sizing.gpus, sizing.nodes) == (8, 2)

@@ -143,6 +143,7 @@ def test_a_canary_whose_spec_became_invalid_keeps_its_share(steps, changed):
     records = group(member("v1"), broken, route=route)
     step = next(step for step in planned(records, "v1").steps if isinstance(step, Apply))
     assert step.manifest["metadata"]["annotations"][GROUP_WEIGHTS_ANNOTATION] == f"v1={100 - share},v2={share}"
+    assert planned(replace(records, members=(member("v1"), replace(broken, workspace=invalid)))).decision.canary is None
     decision = planned(records).decision.canary
     assert decision.state == state_in(mine.workspace.status.gateway.group, GROUP)  # so its status keeps it
     assert decision.state.percent(decision.plan) == share

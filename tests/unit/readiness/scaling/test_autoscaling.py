@@ -109,6 +109,16 @@ def test_a_keda_that_asks_no_more_is_told():
     ("scaling", "wanted", "cold_start", "words"),
     [
         pytest.param(SCALING, 0, NO_COLD_START, "requests are held for up to 900 s", id="at zero"),
+        pytest.param(
+            Scaling(REF, 0, 4, held_seconds=900), 0, NO_COLD_START, "held for up to 900 s", id="behind a Gateway without a limit"
+        ),
+        pytest.param(
+            Scaling(REF, 0, 4, held_seconds=900, shortest_hold=300),
+            0,
+            NO_COLD_START,
+            "held for up to 300 s",
+            id="with a shorter one",
+        ),
         pytest.param(SCALING, 0, ColdStart(0.0, took=41.2), "the last start took 41 s", id="with the last start"),
         pytest.param(SCALING, 1, ColdStart(12.0), "the first copy starts", id="under way"),
         pytest.param(SCALING, 1, ColdStart(0.0), "the first copy starts", id="before the workload is scaled"),
