@@ -36,8 +36,8 @@ MOST_RETRIES_BY_ENVOY_GATEWAY = USERS + 5
 """When the last route to a pool goes, it answers the next request of each open connection with 500, whatever pool that leads to. Requests
 of the moment at which the proxy takes over its new listener may be among them."""
 MOST_LOST_BY_ENVOY_GATEWAY = 5
-"""Of some 2,200 requests while a canary is promoted: in five trials, on a busy machine, none in three, 1 and 3 in two, within 40 ms, with 503
-and without a body."""
+"""Of some 2,200 requests while a canary is promoted, on a busy machine: none in three trials, 1 and 3 in two, within 40 ms, with 503 and
+without a body."""
 
 
 @pytest.fixture
