@@ -151,6 +151,8 @@ def test_an_image_that_needs_ray_gets_it():
     assert not [word for word in command if word.startswith("--nnodes")]
     assert "localhost" in probes["livenessProbe"]["exec"]["command"][-1]
     assert [port["name"] for port in probes["ports"]] == ["http", "ray"]
+    headless = next(manifest for manifest in server.others if manifest["metadata"]["name"].endswith("-headless"))
+    assert [(port["name"], port["port"]) for port in headless["spec"]["ports"]] == [("ray", 6379), ("dashboard", 8265)]
 
 
 @pytest.mark.parametrize("image", ["", "registry.example/vllm/vllm-openai:latest", "registry.example/vllm/vllm-openai@sha256:aa"])
