@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.mutants import REPOSITORY, trial
-from tests.mutants.__main__ import modules, without_effect
+from tests.mutants.__main__ import modules, sample, without_effect
 from tests.mutants.operators import mutants
 from tests.mutants.trial import JudgesError, Outcome, Trials
 
@@ -95,3 +95,11 @@ def test_what_is_known_to_have_no_effect_is_one_mutant_each():
     titles = Counter(mutant.title for path in modules((), "") for mutant in mutants(path, (REPOSITORY / path).read_text()))
     assert max(titles.values()) == 1
     assert without_effect() <= titles.keys()
+
+
+def test_a_sample_stays_the_same_but_for_what_is_gone(monkeypatch):
+    before = sample([PATH], 20, 1)
+    assert sample([PATH], 20, 2) != before
+    monkeypatch.setattr("tests.mutants.__main__.without_effect", lambda: {before[3].title})
+    after = sample([PATH], 20, 1)
+    assert after[:19] == [*before[:3], *before[4:]]
