@@ -2,7 +2,15 @@
 
 import pytest
 
-from workspace_ctrl.api.status import ChartStatus, GatewayStatus, PodsStatus, WorkloadStatus, WorkspaceStatus, rejected_parts
+from workspace_ctrl.api.status import (
+    ChartStatus,
+    GatewayStatus,
+    PodsStatus,
+    WorkloadStatus,
+    WorkspaceStatus,
+    parse_status,
+    rejected_parts,
+)
 
 WORKLOAD = WorkloadStatus(kind="Deployment", name="phi", replicas=0)
 GATEWAY = GatewayStatus(url="http://gateway/ns/phi")
@@ -49,3 +57,17 @@ def test_a_rejected_part_is_left_out_and_no_other_one(part):
 
 def test_all_parts_are_left_out_where_none_is_named():
     assert rejected_parts("the object is too large") == (frozenset(WHOLE.as_object()),)
+
+
+@pytest.mark.parametrize(
+    ("members", "names"),
+    [
+        pytest.param([{"name": "v1"}, {"name": "v2"}], ["v1", "v2"], id="all"),
+        pytest.param([{"name": "v1"}, "v2", None, []], ["v1"], id="what is no member is left out"),
+        pytest.param("v1", [], id="no list"),
+        pytest.param(None, [], id="nothing"),
+    ],
+)
+def test_the_members_of_a_group_are_read_as_far_as_they_are_members(members, names):
+    found = parse_status({"gateway": {"group": {"name": "chat", "members": members}}}).gateway.group
+    assert [member.name for member in found.members] == names
