@@ -108,6 +108,10 @@ def test_many_host_names_are_divided_among_routes_and_limited():
     assert len(many.routes) == 16
     assert many.states[SHARED] is IndexState.TOO_MANY_HOSTNAMES
     assert len({route["metadata"]["name"] for route in many.routes}) == 16
+    assert [plan(places(*names[:count])).states[SHARED] for count in (256, 257)] == [
+        IndexState.ATTACHED,
+        IndexState.TOO_MANY_HOSTNAMES,
+    ]
 
 
 @pytest.mark.parametrize(
