@@ -85,6 +85,9 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
             container(state=ended(1)), PodProblem("ContainerFailed", "container vllm exited with code 1"), id="the first end"
         ),
         pytest.param(
+            container(lastState=ended(1)), PodProblem("ContainerFailed", "container vllm exited with code 1"), id="without a state"
+        ),
+        pytest.param(
             container(state={"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'}}),
             PodProblem("CreateContainerConfigError", 'container vllm: secret "hf" not found'),
             id="missing Secret",
