@@ -57,6 +57,7 @@ def test_whole_prompts_need_memory_for_each_token_of_the_longest():
     assert per_token() == 1000
     assert per_token(whole_prompts=True) == 1000 + 32 * 1024
     assert per_token(cache_width=0.5) == 500
+    assert per_token(full_precision=True) == 2000
 
 
 def test_a_fixed_cache_takes_what_it_takes_up_to_nearly_the_whole_gpu():
