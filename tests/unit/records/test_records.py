@@ -10,7 +10,7 @@ from workspace_ctrl.api.labels import GATEWAY_LABELS
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.core_v1 import parse_namespace
 from workspace_ctrl.records.flux import parse_helm_release
-from workspace_ctrl.records.gateways import parse_gateway, parse_http_route, parse_inference_pool
+from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service, parse_http_route, parse_inference_pool
 from workspace_ctrl.records.pods import PodProblem, parse_pod
 from workspace_ctrl.records.workloads import parse_workload
 from workspace_ctrl.records.workspaces import parse_workspace_record
@@ -241,3 +241,16 @@ def test_what_is_wrong_keeps_its_words_also_where_true_means_wrong():
         {"type": "ReplicaFailure", "status": "True", "message": "pods are forbidden: privileged"},
     ]
     assert [condition.message for condition in parse_brief_conditions(raw)] == ["", "pods are forbidden: privileged"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "address"),
+    [
+        pytest.param({"clusterIP": "10.0.0.1"}, "10.0.0.1", id="an address"),
+        pytest.param({"clusterIP": "None"}, "", id="headless"),
+        pytest.param({"clusterIP": None}, "", id="null"),
+        pytest.param({}, "", id="of type ExternalName"),
+    ],
+)
+def test_the_address_of_a_gateways_service(spec, address):
+    assert parse_gateway_service({"metadata": {"name": "x"}, "spec": spec}, "Service").cluster_ip == address
