@@ -88,6 +88,14 @@ def test_a_pipeline_has_at_most_as_many_stages_as_layers():
         size(two_layers, SOME, Wanted(settings=MemorySettings(pipeline_parallel=3)))
 
 
+def test_copies_of_data_parallelism_are_never_spread_over_nodes():
+    large = custom_model("o/m", ModelFigures(weights_gib=100, layers=4, kv_bytes_per_token=1000))
+    node = SOME.model_copy(update={"gpus": 2})
+    assert size(large, node, Wanted()).nodes == 1
+    with pytest.raises(SpecError):
+        size(large, node, Wanted(settings=MemorySettings(data_parallel=2)))
+
+
 def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
     sizing = sized("deepseek-r1-0528", "Standard_ND96isr_H100_v5")
     assert (sizing.tensor_parallel_size, sizing.pipeline_parallel_size) == (sizing.gpus, sizing.nodes) == (8, 2)
