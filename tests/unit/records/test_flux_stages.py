@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.factories import condition, release, source
+from tests.unit.factories import DIGEST, condition, release, source
 from workspace_ctrl.records.flux import Stage
 
 
@@ -41,3 +41,17 @@ def failed(type_="Ready", status="False", generation=1):
 )
 def test_a_failure_is_one_of_the_newest_spec(record, type_, stage):
     assert (record.failure.type if record.failure else None, record.unfinished_stage()) == (type_, stage)
+
+
+@pytest.mark.parametrize(
+    ("fields", "stage"),
+    [
+        pytest.param({}, Stage.DONE, id="installed"),
+        pytest.param({"requested": True}, Stage.UNSEEN, id="somebody has asked for a look"),
+        pytest.param(
+            {"requested": True, "conditions": (condition("Ready"), condition("Reconciling"))}, Stage.DONE, id="which is under way"
+        ),
+    ],
+)
+def test_what_is_installed_is_done_unless_a_look_is_awaited(fields, stage):
+    assert release(**fields).stage(DIGEST) is stage

@@ -96,6 +96,15 @@ def test_copies_of_data_parallelism_are_never_spread_over_nodes():
         size(large, node, Wanted(settings=MemorySettings(data_parallel=2)))
 
 
+def test_a_dtype_that_the_gpus_do_not_have_is_named_and_the_way_out_is_another_one():
+    old = SOME.model_copy(update={"compute_capability": 7.0})
+    small = custom_model("o/m", ModelFigures(weights_gib=1))
+    with pytest.raises(SpecError) as caught:
+        size(small, old, Wanted(settings=MemorySettings(bfloat16=True)))
+    assert "with compute capability 7.0, but bfloat16 needs 8.0 or higher" in str(caught.value)
+    assert str(caught.value).endswith("use GPUs with compute capability 8.0 or higher, or another dtype")
+
+
 def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
     sizing = sized("deepseek-r1-0528", "Standard_ND96isr_H100_v5")
     assert (sizing.tensor_parallel_size, sizing.pipeline_parallel_size) == (sizing.gpus, sizing.nodes) == (8, 2)
