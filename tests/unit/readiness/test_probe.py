@@ -279,3 +279,9 @@ def test_nothing_is_believed_that_two_probes_in_a_row_did_not_say(results, took)
 @pytest.mark.parametrize(("followed", "rest", "retry"), [(0, 57.5, 4), (1000, 57.5, 50), (10_000, 500, 500)])
 def test_thousands_of_workspaces_share_what_a_second_has_for_them(followed, rest, retry):
     assert (pace(60, followed, followed, 1).rest, pace(60, followed, followed, 1).retry) == (rest, retry)
+
+
+def test_so_many_listeners_are_probed_for_one_workspace():
+    listeners = tuple(Listener(f"l{number}", "HTTP", 8000 + number) for number in range(70))
+    decided = decisions(parents=(parent(gateway=gateway(listeners=listeners)),))
+    assert len(probe_targets(decided.parents, (), ModelAddress.of(decided))) == 64

@@ -150,5 +150,12 @@ def test_a_start_is_written_down_once_and_kept():
     assert autoscaling_status(SCALING, scaled(), ColdStart(took=9.0, ended_ago=60.0), first, NOW).cold_start_seconds == 9
 
 
+def test_what_is_there_of_the_two_is_told():
+    wanted = autoscaling_status(SCALING, None, NO_COLD_START, None, NOW)
+    assert (wanted.scaled_object, wanted.min_replicas, wanted.max_replicas) == (None, 0, 4)
+    left = autoscaling_status(None, scaled(), NO_COLD_START, None, NOW)
+    assert (left.scaled_object, left.min_replicas, left.max_replicas) == (NAME, None, None)
+
+
 def test_nothing_is_said_of_a_set_that_is_not_scaled():
     assert autoscaling_status(None, None, NO_COLD_START, AutoscalingStatus("x"), NOW) is None
