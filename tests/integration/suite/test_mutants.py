@@ -6,11 +6,15 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from tests.mutants import REPOSITORY, trial
-from tests.mutants.__main__ import modules, sample, without_effect
+from tests.mutants.__main__ import main, modules, sample, without_effect
 from tests.mutants.operators import mutants
 from tests.mutants.trial import JudgesError, Outcome, Trials
+
+PATH = "workspace_ctrl/planning/preset/gpu_sizing.py"
+MUTANTS = list(mutants(PATH, (REPOSITORY / PATH).read_text()))
 
 
 def test_changes_that_tests_notice_are_killed():
@@ -22,23 +26,10 @@ def test_changes_that_tests_notice_are_killed():
     assert summary.startswith("2 of 2 mutants judged: ")
 
 
-def test_what_was_not_judged_in_time_is_no_success():
-    command = [
-        sys.executable,
-        "-m",
-        "tests.mutants",
-        "workspace_ctrl/planning/preset/gpu_sizing.py",
-        "--count",
-        "2",
-        "--seconds",
-        "0",
-    ]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "Error: 2 were not judged in 0 s; give more --seconds, or a smaller --count\n")
-
-
-PATH = "workspace_ctrl/planning/preset/gpu_sizing.py"
-MUTANTS = list(mutants(PATH, (REPOSITORY / PATH).read_text()))
+def test_what_was_not_judged_in_time_is_no_success(monkeypatch):
+    monkeypatch.setattr("tests.mutants.__main__.prepare", lambda: None)
+    done = CliRunner().invoke(main, [PATH, "--count", "2", "--seconds", "0"])
+    assert (done.exit_code, done.stderr) == (1, "Error: 2 were not judged in 0 s; give more --seconds, or a smaller --count\n")
 
 
 @pytest.mark.parametrize(
