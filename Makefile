@@ -65,7 +65,7 @@ test: setup ## Run all tests that this machine can run; as root on Linux on a re
 test-unit: setup ## Run the unit tests: no program is started, no connection opened (20 seconds)
 	$(BIN)/python -m e2e.test --unit
 
-test-integration: setup ## Run the tests that start programs and servers on this machine, without a cluster (25 seconds)
+test-integration: setup ## Run the tests that start programs and servers on this machine, without a cluster (30 seconds)
 	$(BIN)/python -m e2e.test --integration
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
