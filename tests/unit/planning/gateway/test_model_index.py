@@ -202,6 +202,12 @@ def test_a_route_that_was_applied_is_not_applied_again():
     assert is_as(route, parse_meta(route, "HTTPRoute"))
     (other_route,) = plan(places("a.example.com")).routes
     assert not is_as(other_route, parse_meta(route, "HTTPRoute"))
+    partly = applied_fields({"metadata": {"annotations": route["metadata"]["annotations"]}})
+    changed = route | {"metadata": route["metadata"] | {"managedFields": [partly]}}
+    assert not is_as(route, parse_meta(changed, "HTTPRoute"))  # somebody else owns its spec now
+    annotations = dict.fromkeys(route["metadata"]["annotations"], "another")
+    former = route | {"metadata": route["metadata"] | {"annotations": annotations}}
+    assert not is_as(route, parse_meta(former, "HTTPRoute"))
 
 
 def test_names_and_keys_are_those_of_one_gateway():
