@@ -162,7 +162,7 @@ def _as_built(bundle: Bundle) -> list[Artifact]:
         stated = subjects_of(payload_of((bundle.folder / ENVELOPE).read_bytes()))
         artifacts = bundle.artifacts
         for artifact in artifacts:
-            _compare(artifact, stated.get(f"{artifact.repository}:{artifact.tag}"))
+            _compare(artifact, stated.get(artifact.title))
     except FileNotFoundError as error:
         raise ReleaseError(f"{error.filename} is missing; {_ANEW}") from error
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -180,7 +180,7 @@ def _compare_checksums(folder: Path) -> None:
 def _compare(artifact: Artifact, stated: str | None) -> None:
     if artifact.digest != stated:
         built = stated or "nothing of it"
-        raise ReleaseError(f"{artifact.repository}:{artifact.tag} is {artifact.digest}, and {ENVELOPE} says {built}; {_ANEW}")
+        raise ReleaseError(f"{artifact.title} is {artifact.digest}, and {ENVELOPE} says {built}; {_ANEW}")
     for digest, content in artifact.blobs.items():
         if isinstance(content, Path) and oci.digest_of(content.read_bytes()) != digest:
             raise ReleaseError(f"{content} is not what its name says; {_ANEW}")
@@ -188,7 +188,7 @@ def _compare(artifact: Artifact, stated: str | None) -> None:
 
 def _subjects(bundle: Bundle) -> dict[str, str]:
     files = {path.name: oci.digest_of(path.read_bytes()) for path in bundle.files()}
-    return files | {f"{artifact.repository}:{artifact.tag}": artifact.digest for artifact in bundle.artifacts}
+    return files | {artifact.title: artifact.digest for artifact in bundle.artifacts}
 
 
 def _write_checksums(bundle: Bundle, key: Key | None) -> None:

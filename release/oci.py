@@ -23,6 +23,11 @@ class Artifact:
     """Digest → content."""
 
     @property
+    def title(self) -> str:
+        """Repository and tag, as the provenance names it."""
+        return f"{self.repository}:{self.tag}"
+
+    @property
     def digest(self) -> str:
         """The digest of the manifest."""
         return digest_of(self.manifest)

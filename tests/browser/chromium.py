@@ -16,8 +16,6 @@ import aiohttp
 
 from e2e.waiting import WAIT_SECONDS
 
-SECONDS = WAIT_SECONDS
-"""After which the browser, or what is waited for on a page, counts as missing."""
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -56,7 +54,7 @@ class Tab:
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        answer = await asyncio.wait_for(self._answers[number], 2 * SECONDS)
+        answer = await asyncio.wait_for(self._answers[number], 2 * WAIT_SECONDS)
         if "error" in answer:
             raise PageError(f"{method}: {answer['error']['message']}")
         return answer["result"]
@@ -70,7 +68,7 @@ class Tab:
 
     async def until(self, expression):
         """Wait until an expression is true on the page; return the page's clock then, in milliseconds since it was requested."""
-        late = f"setTimeout(() => fail(new Error('not met within {SECONDS} s')), {SECONDS * 1000})"
+        late = f"setTimeout(() => fail(new Error('not met within {WAIT_SECONDS} s')), {WAIT_SECONDS * 1000})"
         look = f"const look = () => ({expression}) ? done(performance.now()) : setTimeout(look, 5); look();"
         return await self.evaluate(f"new Promise((done, fail) => {{ {late}; {look} }})")
 
@@ -132,7 +130,7 @@ async def chromium(folder):
 
 
 async def _port_in(file):
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             text = file.read_text() if file.exists() else ""
             if "\n" in text:

@@ -38,8 +38,7 @@ def apply(cluster, namespace):
 @pytest.fixture
 def wait_for(cluster, namespace):
     def run(target, condition):
-        timeout = KUBECTL_TIMEOUT
-        cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, timeout)
+        cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, KUBECTL_TIMEOUT)
 
     return run
 
@@ -118,5 +117,4 @@ def test_a_stopped_program_can_be_started_again(cluster, namespace):
     cluster.stop_program("kube-scheduler")
     cluster.start_program("kube-scheduler")
     cluster.kubectl("run", "late", "--namespace", namespace, f"--image={VLLM_IMAGE}", "--command", "--", "sleep", "60")
-    timeout = KUBECTL_TIMEOUT
-    cluster.kubectl("wait", "--namespace", namespace, "--for=condition=PodScheduled", "pod/late", timeout)
+    cluster.kubectl("wait", "--namespace", namespace, "--for=condition=PodScheduled", "pod/late", KUBECTL_TIMEOUT)

@@ -25,9 +25,8 @@ def applied(plane, plane_namespace):
 
 @pytest.mark.usefixtures("applied")
 def test_a_chart_is_installed_and_its_route_is_judged(plane, plane_namespace, get):
-    timeout = KUBECTL_TIMEOUT
     for target, condition in (("helmrelease/pool", "Ready"), ("deployment/pool-epp", "Available"), ("pod/engine", "Ready")):
-        plane.kubectl("wait", "--namespace", plane_namespace, f"--for=condition={condition}", target, timeout)
+        plane.kubectl("wait", "--namespace", plane_namespace, f"--for=condition={condition}", target, KUBECTL_TIMEOUT)
 
     def judgement():
         parents = get("httproute/route").get("status", {}).get("parents") or [{"conditions": []}]

@@ -18,7 +18,7 @@ MUTANTS = list(mutants(PATH, (REPOSITORY / PATH).read_text()))
 
 
 def test_changes_that_tests_notice_are_killed():
-    command = [sys.executable, "-m", "tests.mutants", "workspace_ctrl/planning/preset/gpu_sizing.py", "--count", "2"]
+    command = [sys.executable, "-m", "tests.mutants", PATH, "--count", "2"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     *judged, summary = done.stdout.splitlines()
