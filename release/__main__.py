@@ -8,8 +8,10 @@ import click
 
 from e2e.cluster.errors import ClusterError
 from release import images
-from release.bundle import DIGESTS, PUBLIC_KEY, Bundle, Choices, digests, push, write
+from release.build import Choices, write
+from release.bundle import DIGESTS, PUBLIC_KEY, Bundle
 from release.errors import ReleaseError
+from release.push import digests, push
 from release.registry import Registry, docker_login, host_of
 from release.signing import Key
 from release.source import exported

@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from release.errors import ReleaseError
 from release.oci import Artifact, to_json
@@ -57,6 +58,23 @@ class Key:
     def sign(self, content: bytes) -> bytes:
         """Return the signature of some bytes: ECDSA over their SHA-256, in ASN.1."""
         return run(["openssl", "dgst", "-sha256", "-sign", self.path, *self._password()], stdin=content)
+
+    def has_signed(self, content: bytes, signature: bytes) -> bool:
+        """Return whether that is a signature of these bytes by this key.
+
+        Raises:
+            ReleaseError: the key cannot be read.
+        """
+        self.public()  # openssl says no also when it cannot read the key
+        with NamedTemporaryFile() as file:
+            file.write(signature)
+            file.flush()
+            command = ["openssl", "dgst", "-sha256", "-prverify", self.path, "-signature", file.name, *self._password()]
+            try:
+                run(command, stdin=content)
+            except ProgramError:
+                return False
+        return True
 
     @staticmethod
     def _password() -> list[str]:

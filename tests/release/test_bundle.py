@@ -8,8 +8,11 @@ from e2e.cluster.chart import FLUX_STANDIN
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.own_image import BILL
 from release import images
-from release.bundle import Bundle, Choices, push, write
+from release.build import Choices, write
+from release.bundle import Bundle
+from release.checksums import write_checksums
 from release.errors import ReleaseError
+from release.push import push
 from release.registry import Registry
 from release.signing import Key
 
@@ -111,6 +114,20 @@ def test_a_file_that_has_changed_or_is_gone_is_not_signed_anew(folder, key, sour
     bill.write_text(content)
     (folder / "SHA256SUMS").unlink()
     assert "SHA256SUMS is missing" in refused(folder, key)
+
+
+def test_checksums_that_somebody_else_wrote_are_not_signed_anew(folder, key, source):
+    """Whoever changes a file could write its checksum anew, and another signature; only the key's counts."""
+    (folder / f"workspace-ctrl-{source.version}.sbom.cdx.json").write_text("{}")
+    write_checksums(folder, Bundle(folder).files(), None)
+    said = refused(folder, key)
+    assert said.startswith(f"{folder / 'SHA256SUMS'} is not what SHA256SUMS.sig was made for, or ")
+    write_checksums(folder, Bundle(folder).files(), Key.create(folder.parent / "another.key"))
+    assert refused(folder, key) == said
+    (folder / "SHA256SUMS.sig").write_text("é")
+    assert "has a file that cannot be read" in refused(folder, key)
+    (folder / "SHA256SUMS.sig").unlink()
+    assert "SHA256SUMS.sig is missing" in refused(folder, key)
 
 
 def test_an_image_that_is_not_in_the_provenance_is_not_signed(folder, key, source):

@@ -14,7 +14,8 @@ from e2e.cluster.chart import FLUX_STANDIN
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.waiting import WAIT_SECONDS
 from release import oci
-from release.bundle import CHART_REPOSITORY, IMAGE_REPOSITORY, Choices, write
+from release.build import Choices, write
+from release.bundle import CHART_REPOSITORY, IMAGE_REPOSITORY
 from release.chart import about, helm, write_chart
 from release.errors import ReleaseError
 from release.oci import digest_of
@@ -113,6 +114,10 @@ def test_a_file_has_a_signature_that_can_be_checked_by_openssl_alone(key, tmp_pa
     signature = base64.b64decode(blob_signature(key, b"content"))
     assert verified(key, b"content", signature, tmp_path)
     assert not verified(key, b"contents", signature, tmp_path)
+    assert key.has_signed(b"content", signature)
+    assert not key.has_signed(b"contents", signature)
+    with pytest.raises(ReleaseError, match="cannot be read as a private key"):
+        Key(tmp_path / "none.key").has_signed(b"content", signature)
 
 
 def test_keys_are_private_are_not_overwritten_and_are_of_one_curve(tmp_path):

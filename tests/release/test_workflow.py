@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from e2e.cluster.places import REPOSITORY
-from release.bundle import Bundle, _write_checksums
+from release.bundle import Bundle
+from release.checksums import write_checksums
 from release.signing import Key
 
 WORKFLOW = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "release.yaml").read_text())
@@ -33,7 +34,7 @@ def test_every_file_with_a_checksum_is_published(tmp_path):
         folder.mkdir()
     for name in ("VERSION", "release-notes.md", "release.pub", "workspace-ctrl-0.2.0.tgz"):
         (dist / name).write_text(name)
-    _write_checksums(Bundle(dist), Key.create(tmp_path / "key"))
+    write_checksums(dist, Bundle(dist).files(), Key.create(tmp_path / "key"))
     (dist / "digests.txt").write_text("")
     (programs / "gh").write_text(GH)
     (programs / "gh").chmod(0o755)
