@@ -69,9 +69,9 @@ class Key:
         with NamedTemporaryFile() as file:
             file.write(signature)
             file.flush()
-            command = ["openssl", "dgst", "-sha256", "-prverify", self.path, "-signature", file.name, *self._password()]
+            given: list[str | Path] = ["-prverify", self.path, "-signature", Path(file.name), *self._password()]
             try:
-                run(command, stdin=content)
+                run(["openssl", "dgst", "-sha256", *given], stdin=content)
             except ProgramError:
                 return False
         return True
