@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -65,10 +66,12 @@ def build(folder: GoFolder, left: TimeLeft | None = None) -> Build:
     finished = output_of(folder)
     if cache.take(finished.root):
         return finished
+    left = left or TimeLeft({folder.name: folder.usual})
     with locked(f"build-{folder.name}", busy=f"build {folder.name}: another process builds it, waiting"):
         if not cache.take(finished.root):
-            _build_into(folder, finished.root, left or TimeLeft({folder.name: folder.usual}))
+            _build_into(folder, finished.root, left)
             cache.trim("programs")
+    left.finished(folder.name)
     return finished
 
 
@@ -127,7 +130,9 @@ def _build_into(folder: GoFolder, final: Path, left: TimeLeft) -> None:
         output = Build(Path(scratch) / "build")
         output.binary("x").parent.mkdir(parents=True)
         if folder.has_programs:
+            print(f"build {folder.name}: downloading modules", file=sys.stderr, flush=True)
             total = len(_go(folder, "list", *_tags(folder), "-deps", "tool").splitlines())
+            left.at_most(folder.name, total)
             with BuildDisplay(folder.name, total, left) as display:
                 _compile(folder, output, display)
         for asset in folder.assets:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from e2e.cluster import cache
+from e2e.cluster import cache, distribution
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import cache_dir, locked
 
@@ -46,8 +46,10 @@ def write_python_layer(layer: Path) -> None:
     """Write the layer with the packages that the suite has now.
 
     Raises:
+        MissingPackagesError: mmdebstrap is not installed, or cannot verify packages of Debian.
         ClusterError: mmdebstrap fails.
     """
+    distribution.ensure(distribution.DEBIAN, install=False, option="")
     command = [*_command(), SUITE, str(layer)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

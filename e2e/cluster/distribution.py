@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.errors import MissingPackagesError
-from e2e.cluster.node import CNI_PLUGINS
 
+CNI_PLUGINS = "/usr/lib/cni"
+"""Where the distribution puts them."""
 ELF_INTERPRETER = b"/ld-linux"
 HEAD = 4096
 
@@ -25,7 +26,7 @@ class Package:
     @property
     def present(self) -> bool:
         """Say whether the package, or something that does the same, is here."""
-        found = shutil.which(self.file)
+        found = self.file if Path(self.file).is_file() else shutil.which(self.file)
         if found is None:
             return False
         return not self.static or ELF_INTERPRETER not in Path(found).resolve().read_bytes()[:HEAD]
@@ -42,20 +43,29 @@ FULL = (
     Package("iproute2", "ip"),
     Package("mount", "mount"),
 )
+DEBIAN = (
+    Package("mmdebstrap", "mmdebstrap"),
+    Package("gpg", "gpg"),
+    Package("debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"),
+)
+"""What makes a layer of Debian's packages; the last two are missing where the distribution is another one."""
 BY_PROGRAM = {
-    package.file: package
-    for package in (
-        Package("docker-registry", "docker-registry"),
-        Package("mmdebstrap", "mmdebstrap"),
-        Package("g++", "g++"),
-        Package("cmake", "cmake"),
-        Package("ninja-build", "ninja"),
-    )
+    "docker-registry": (Package("docker-registry", "docker-registry"),),
+    "mmdebstrap": DEBIAN,
+    "g++": (Package("g++", "g++"),),
+    "cmake": (Package("cmake", "cmake"),),
+    "ninja": (Package("ninja-build", "ninja"),),
 }
 
 
-def ensure(packages: Iterable[Package], *, install: bool) -> None:
-    """Raise if a package is missing, or install what is missing when that was asked for or this is CI's own root."""
+def ensure(packages: Iterable[Package], *, install: bool, option: str = "--install-packages") -> None:
+    """Raise if a package is missing, or install what is missing when that was asked for or this is CI's own root.
+
+    `option` is the option of the command that asks for it; empty: it has none.
+
+    Raises:
+        MissingPackagesError: with the command that installs what is missing, or apt-get's failure.
+    """
     missing = [package.name for package in packages if not package.present]
     if not missing:
         return
@@ -63,8 +73,8 @@ def ensure(packages: Iterable[Package], *, install: bool) -> None:
     if not install and not (root and os.environ.get("CI") == "true"):
         command = f"{'' if root else 'sudo '}apt-get install --no-install-recommends --yes {' '.join(missing)}"
         raise MissingPackagesError(
-            f"{len(missing)} packages of the distribution are missing; this installs them:\n\n  {command}\n\n"
-            "(or give --install-packages)"
+            f"{len(missing)} packages of the distribution are missing; this installs them:\n\n  {command}"
+            + (f"\n\n(or give {option})" if option else "")
         )
     prefix = [] if root else ["sudo"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from e2e.cluster import isolation
 from e2e.cluster.builder import Build
+from e2e.cluster.distribution import CNI_PLUGINS
 from e2e.cluster.images import PAUSE_IMAGE
 from e2e.cluster.places import INSIDE, ClusterPlaces
 from e2e.cluster.program import Program
 from e2e.cluster.settings import Settings
 
-CNI_PLUGINS = "/usr/lib/cni"
 CONTAINERD_NAMESPACE = "k8s.io"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 """Inside, /run is the cluster's own, so a containerd of the host is neither seen nor disturbed."""

@@ -44,8 +44,6 @@ class BuildDisplay:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         seconds = time.monotonic() - self._started
-        if self._left and kind is None:
-            self._left.finished(self._folder)
         if self._bar and self._task is not None:
             if kind is None:
                 self._bar.update(self._task, completed=self._total, package="", left="")

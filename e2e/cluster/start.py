@@ -64,7 +64,7 @@ def prepare(form: Form, chosen: Iterable[Addon], *, install_packages: bool) -> N
     if form is Form.FULL and os.geteuid() != 0:
         raise NotPossibleError("the full form needs root; without, there is: --form plane")
     packages = [*distribution.EVERYWHERE, *(distribution.FULL if form is Form.FULL else ())]
-    packages += [distribution.BY_PROGRAM[program] for addon in chosen for program in addon.programs]
+    packages += [package for addon in chosen for program in addon.programs for package in distribution.BY_PROGRAM[program]]
     distribution.ensure(packages, install=install_packages)
     build_all([KUBERNETES, *(folder for addon in chosen for folder in addon.folders)])
     if form is Form.FULL:

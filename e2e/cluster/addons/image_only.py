@@ -66,6 +66,7 @@ VLLM = Addon(
     install,
     folders=(INFERENCE,),
     images=(vllm, counting_vllm),
+    programs=("mmdebstrap",),
     forms=frozenset({Form.FULL}),
 )
 FLUX_CONTROLLERS = Addon(

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import builder
+from e2e.cluster import builder, cache
 from e2e.cluster.addons.coredns import corefile
-from e2e.cluster.builder import build_all, fingerprint
+from e2e.cluster.builder import build, build_all, fingerprint
 from e2e.cluster.catalog import COREDNS, FLUX, FOLDERS, GWIE, INFERENCE, ISTIO, KUBERNETES, KWOK, Asset
 from e2e.cluster.errors import ClusterError
+from e2e.cluster.time_left import TimeLeft, Usual
 from e2e.waiting import WAIT_SECONDS
 
 INPUTS = {"go_mod": "module a", "go_sum": "sum", "version": "go1.26", "ldflags": "-s"}
@@ -106,6 +107,14 @@ def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
     build_all([*folders, *folders])
     assert set(built) == set(folders)
     assert len(built) == 4
+
+
+def test_what_another_process_has_built_meanwhile_is_done(monkeypatch):
+    there = iter((False, True))  # it was built while we waited for the lock
+    monkeypatch.setattr(cache, "take", lambda _path: next(there))
+    left = TimeLeft({"kwok": Usual(90, 1000)})
+    build(KWOK, left)
+    assert left.seconds() == 0
 
 
 def test_the_error_of_a_build_that_fails_is_raised(monkeypatch):

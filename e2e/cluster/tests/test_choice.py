@@ -68,6 +68,13 @@ def test_missing_packages_are_installed_after_an_update(apt_get, monkeypatch, in
 
 def test_missing_packages_are_named_in_one_command(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
-    packages = [Package("here", "sh"), Package("first", "no-such-program"), Package("second", "/no/such/file")]
-    with pytest.raises(MissingPackagesError, match=r"apt-get install .* first second\n"):
+    packages = [
+        Package("here", "sh"),
+        Package("here", __file__),
+        Package("first", "no-such-program"),
+        Package("second", "/no/such/file"),
+    ]
+    with pytest.raises(MissingPackagesError, match=r"apt-get install .* first second\n\n\(or give --install-packages\)$"):
         ensure(packages, install=False)
+    with pytest.raises(MissingPackagesError, match=r"apt-get install .* first second$"):
+        ensure(packages, install=False, option="")
