@@ -32,6 +32,12 @@ def test_it_is_refused_where_it_would_do_nothing():
     render({"mode": "companion", "gatewayRemoval": True})
 
 
+def test_nothing_is_made_or_allowed_for_autoscaling_which_is_kaito_s():
+    values = {**COMPANION, "admission": {"enabled": False}}  # without certificates, which differ each time
+    for autoscaling in ({"enabled": True}, {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}}):
+        assert render({**values, "autoscaling": autoscaling}) == render(values)
+
+
 def test_authors_are_asked_for_the_rights_to_the_options_alone():
     (policy,) = (
         manifest["spec"]

@@ -228,6 +228,10 @@ def test_what_selects_the_controller_s_pods_selects_no_others():
         pytest.param({**GATE, FLUX: {"enabled": False}}, False, id="Flux is there already"),
         pytest.param({"gatewayRemoval": True}, True, id="while the gate's objects are removed"),
         pytest.param({"gatewayRemoval": True, FLUX: {"enabled": False}}, False, id="the same with another Flux"),
+        pytest.param({"gatewayRemoval": False}, False, id="gate off, and nothing to remove"),
+        pytest.param({**GATE, "gatewayRemoval": None}, True, id="a value that has been taken back"),
+        pytest.param({**GATE, "gatewayRemoval": False, FLUX: {"enabled": True}}, True, id="gate on, and Flux chosen"),
+        pytest.param({**GATE, "gatewayRemoval": False, FLUX: {"enabled": False}}, False, id="gate on, and another Flux"),
     ],
 )
 def test_flux_comes_with_the_gate_unless_there_is_one(values, installed):

@@ -139,6 +139,9 @@ def container_of(values):
         pytest.param({"modelIndex": {"enabled": True}}, "set featureGates.gatewayAPIInferenceExtension=true as well", id="no gate"),
         pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
         pytest.param(
+            {**GATE, "gatewayRemoval": False}, "gatewayRemoval=false leaves out this chart's Flux", id="a gate without Flux"
+        ),
+        pytest.param(
             {"metrics": {"port": 8080}},
             "the fixed port of the health checks and metrics.port are both 8080",
             id="metrics at the port of the health checks",
@@ -230,11 +233,17 @@ def test_options_that_the_policy_of_charts_does_not_know_are_refused():
     render({**values, "controllerPolicy": {"enabled": False}})
 
 
+def without(settings, key):
+    return {name: value for name, value in settings.items() if name != key}
+
+
 def test_every_setting_reaches_the_controller():
     service = {"service": {"namespace": NAMESPACE, "name": "workspace-ctrl-models"}}
-    assert yaml.safe_load(settings_of(SETTINGS)) == {**SETTINGS, "modelIndex": SETTINGS["modelIndex"] | service}
+    expected = {**SETTINGS, "modelIndex": SETTINGS["modelIndex"] | service}
+    assert yaml.safe_load(settings_of(SETTINGS | {"mode": "managed"})) == without(expected, "mode")
+    assert yaml.safe_load(settings_of(SETTINGS)) == without(expected, "autoscaling")
     read = parse_settings_file(settings_of(SETTINGS))
-    assert read.model_fields_set == set(SettingsFile.model_fields)
+    assert read.model_fields_set == set(SettingsFile.model_fields) - {"autoscaling"}
     used = {field for source in read.chart_sources for field in source.model_fields_set}
     assert used == set(type(read.chart_sources[0]).model_fields)
     assert read.endpoint_picker.model_fields_set == set(type(read.endpoint_picker).model_fields)

@@ -11,6 +11,10 @@
 {{- if and .Values.gatewayRemoval .Values.featureGates.gatewayAPIInferenceExtension }}
 {{- fail "\n\ngatewayRemoval removes all gateway objects, but the feature gate is on. To remove them, set featureGates.gatewayAPIInferenceExtension=false as well; to keep them, remove gatewayRemoval.\n" }}
 {{- end }}
+{{- $removes := .Values.gatewayRemoval }}
+{{- if and (kindIs "bool" $removes) (not $removes) .Values.featureGates.gatewayAPIInferenceExtension (not (hasKey .Subcharts "flux2")) (not (hasKey .Values.flux2 "enabled")) }}
+{{- fail "\n\ngatewayRemoval=false leaves out this chart's Flux, which the feature gate needs, because of the conditions of a chart Helm takes the first one that\nis set. Leave it out (--set gatewayRemoval=null, where helm upgrade keeps the values of before), or set flux2.enabled=false if the cluster has a Flux.\n" }}
+{{- end }}
 {{- if include "workspace-ctrl.companion" . }}
 {{- if not (include "workspace-ctrl.gatewaySide" .) }}
 {{- fail "\n\nmode=companion makes only the gateway side: set featureGates.gatewayAPIInferenceExtension=true as well, or to remove the gateway objects,\ngatewayRemoval=true.\n" }}

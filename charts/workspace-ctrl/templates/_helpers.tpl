@@ -118,7 +118,7 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- range $key := list "gateway" "gatewayNamespaces" "gatewayClasses" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "modelHub" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}
-{{- if .Values.autoscaling.enabled }}
+{{- if include "workspace-ctrl.scales" . }}
 {{- $autoscaling := dict "enabled" true }}
 {{- if .Values.autoscaling.prometheus }}{{ $_ := set $autoscaling "prometheus" .Values.autoscaling.prometheus }}
 {{- else }}{{ $_ := set $autoscaling "url" (include "workspace-ctrl.loadUrl" .) }}{{ end }}
@@ -132,9 +132,13 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- toYaml $settings }}
 {{- end }}
 
+{{- /* Whether InferenceSets are scaled by load; beside KAITO, which makes its copies, nothing is. */ -}}
+{{- define "workspace-ctrl.scales" -}}
+{{- if and .Values.autoscaling.enabled (not (include "workspace-ctrl.companion" .)) }}true{{ end }}
+{{- end }}
 {{- /* Whether the pods serve the loads of models to KEDA. */ -}}
 {{- define "workspace-ctrl.servesLoads" -}}
-{{- if and .Values.autoscaling.enabled (not .Values.autoscaling.prometheus) }}true{{ end }}
+{{- if and (include "workspace-ctrl.scales" .) (not .Values.autoscaling.prometheus) }}true{{ end }}
 {{- end }}
 {{- define "workspace-ctrl.loadUrl" -}}
 {{- printf "http://%s-load.%s.svc:%d" (include "workspace-ctrl.fullname" .) .Release.Namespace (int .Values.autoscaling.port) }}

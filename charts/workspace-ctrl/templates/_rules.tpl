@@ -87,7 +87,7 @@ that none is missing. */ -}}
 - apiGroups: [llm-d.ai]
   resources: [inferenceobjectives]
   verbs: [list, watch, create, patch, delete]
-{{- if .Values.autoscaling.enabled }}
+{{- if include "workspace-ctrl.scales" . }}
 - apiGroups: [keda.sh]
   resources: [scaledobjects]
   verbs: [list, watch, create, patch, delete]
@@ -119,7 +119,7 @@ that none is missing. */ -}}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [list, watch]
-{{- if and .Values.autoscaling.enabled .Values.autoscaling.prometheus }}
+{{- if and (include "workspace-ctrl.scales" .) .Values.autoscaling.prometheus }}
 # Whether KEDA lives, which reads the load elsewhere. The Lease is in its namespace, whatever that is called.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
