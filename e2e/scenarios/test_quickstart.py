@@ -136,6 +136,7 @@ def test_a_pod_that_no_node_can_take_is_said_in_the_scheduler_s_words(serving_cl
         workspaces.apply(cluster, namespace, workspaces.workspace("phi", resource=resource))
         found = workspaces.wait_reason(cluster, namespace, "phi", "ResourceReady", "Unschedulable")
         assert "0/1 nodes are available" in found["message"]
+        assert ": nodes need apps=nowhere, node.kubernetes.io/instance-type=Standard_NC24ads_A100_v4; 0/1 nodes" in found["message"]
 
 
 def test_the_example_is_what_the_api_server_stores(serving_cluster, namespace):

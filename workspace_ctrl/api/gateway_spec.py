@@ -96,7 +96,7 @@ class Pool(ApiModel):
     failure_mode: Literal["FailOpen", "FailClose"] | None = Field(
         default=None,
         description="What the Gateway does while the endpoint picker does not answer: send requests to any pod (FailOpen), or reject them "
-        "(FailClose). Default: FailOpen.",
+        "(FailClose). Default: FailOpen; with charts before 1.4, which cannot set it, FailClose. Without effect with `ref`.",
     )
 
 

@@ -100,7 +100,8 @@ class Preset(ApiModel):
     preset_options: PresetOptions | None = Field(default=None, description="Options for downloading the preset.")
     size: ModelSize | None = Field(
         default=None,
-        description="Figures for the sizing of a model that is not in the catalog. Default: those of its files at the model hub.",
+        description="Figures for the sizing of a model that is not in the catalog. Default: those of its files at the model hub. "
+        "Without effect on models of the catalog.",
     )
 
     model_config = ConfigDict(

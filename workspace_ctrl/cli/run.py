@@ -24,7 +24,7 @@ from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_optio
 from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.process.kopf_process import run
 from workspace_ctrl.process.log_format import set_up_logging
-from workspace_ctrl.settings.process import DEFAULT_HUB, AdmissionSettings, MetricsSettings, Settings
+from workspace_ctrl.settings.process import DEFAULT_HUB, AdmissionSettings, MetricsSettings, ProbeMode, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
 
 _PORT = click.IntRange(0, 65535)
@@ -102,6 +102,8 @@ def run_command(
     plan, scope = plan_settings(options, model_hub=DEFAULT_HUB), scope_of(options)
     if file.model_server.updates == "OnSpecChange":
         plan = replace(plan, updates=update_policy(plan, version("workspace-ctrl")))
+    probe = probe_of(options, file.probe.settings())
+    plan = replace(plan, probes=probe.mode is not ProbeMode.OFF)
     if plan.body_routing.managed and scope != Scope():
         raise click.UsageError(
             "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
@@ -119,7 +121,7 @@ def run_command(
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
         hub=hub_of(options, DEFAULT_HUB),
-        probe=probe_of(options, file.probe.settings()),
+        probe=probe,
         admission=_admission_of(admission_port, admission_certificates),
         metrics=MetricsSettings(metrics_port, metrics_certificates),
         load_port=load_port,

@@ -231,6 +231,8 @@ class Decisions:
     objective_kinds: tuple[str, ...] = ()
     """Their kinds that the endpoint picker reads first, as in references; empty if it is not known."""
     node_count: int = 0
+    node_labels: str = ""
+    """Labels that nodes need, in kubectl's notation of selectors; empty for any node, and if others decide that."""
     inference_set: ObjectRef | None = None
     """The InferenceSet; None for a Workspace."""
     replicas: int | None = None

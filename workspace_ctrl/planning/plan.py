@@ -172,7 +172,13 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
         return decisions
     copies = existing_copies(server, snapshot.workloads, desired.workspace.meta.uid)
     is_outdated = any(copy.is_outdated for copy in copies)
-    decisions = replace(decisions, workload_kind=kind, selector=serving.selector(kind), has_outdated_copies=is_outdated)
+    decisions = replace(
+        decisions,
+        workload_kind=kind,
+        selector=serving.selector(kind),
+        node_labels=server.node_labels,
+        has_outdated_copies=is_outdated,
+    )
     ours = () if server.of_kaito else (*snapshot.workloads, *snapshot.services, snapshot.network_policy)
     there = [record.meta for record in ours if record is not None]
     waiting = waiting_copies(copies, desired.resolved.copies, len(server.copy_refs))

@@ -185,6 +185,8 @@ class PlanSettings:
     mode: Mode = Mode.MANAGED
     gateway_extension: bool = False
     """The feature gate gatewayAPIInferenceExtension: off means the workload only."""
+    probes: bool = True
+    """Whether requests through the Gateways show that models are reached."""
     gateway: GatewayChoice | None = None
     """Default Gateway."""
     gateway_namespaces: tuple[str, ...] = ()

@@ -80,7 +80,7 @@ def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSet
         notes += scaling_without_effect(workspace.annotations)
     if spec is not None and spec.inference is not None:
         notes += annotations_without_effect(workspace.annotations, spec.inference)
-        notes += fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
+        notes += fields_without_effect(spec, spec.inference, settings)
     return tuple(notes)
 
 
@@ -88,7 +88,7 @@ def _companion_notes(workspace: WorkspaceRecord, spec: Workspace | None, setting
     """Yield what has no effect in companion mode of that which is not KAITO's."""
     yield from unknown_annotations(workspace.annotations, OWN_PREFIXES)
     if spec is not None and spec.gateway is not None:
-        yield from gateway_without_effect(spec.gateway, gateway_extension=settings.gateway_extension)
+        yield from gateway_without_effect(spec.gateway, settings)
 
 
 def parse_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:

@@ -4,7 +4,7 @@ GatewayReady is True only if every link holds, and otherwise False with the reas
 skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, by which Flux and Helm wait; for Argo CD, `examples/argo-cd` reads them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -39,9 +39,10 @@ from workspace_ctrl.readiness.workload import (
     referenced_workload,
     resource_condition,
     with_replicas,
+    with_wanted_nodes,
 )
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.pods import VOLUMES_NOT_MOUNTED
+from workspace_ctrl.records.pods import VOLUMES_NOT_MOUNTED, Pod
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -146,7 +147,7 @@ def _state(before: WorkspaceStatus, conditions: Iterable[Condition]) -> KaitoSta
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
     links, accepted = report.links, report.links[0]
     held = held_of(snapshot, decisions)
-    resource = resource_condition(snapshot.pods, decisions.zero, held)
+    resource = resource_condition(_pods(snapshot, decisions), decisions.zero, held)
     inference = _inference(accepted, workspace, snapshot, decisions)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
@@ -164,18 +165,22 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         yield _of_link(_OPTIONAL[link.name], link)
 
 
+def _pods(snapshot: Snapshot, decisions: Decisions) -> Sequence[Pod]:
+    return with_wanted_nodes(snapshot.pods, decisions.node_labels)
+
+
 def _inference(accepted: Link, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Condition:
     """Return InferenceReady."""
     if decisions.inference_set is None:
         workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
-        return inference_condition(accepted, workload, snapshot.pods, expected)
+        return inference_condition(accepted, workload, _pods(snapshot, decisions), expected)
     before = find(workspace.status.conditions, ConditionType.INFERENCE_READY)
     return copies_condition(
         accepted,
         decisions.inference_set,
         decisions.replicas or 0,
         _copies(snapshot, decisions),
-        snapshot.pods,
+        _pods(snapshot, decisions),
         outdated=decisions.has_outdated_copies,
         was_ready=before is not None and before.is_true,
         held=held_of(snapshot, decisions),

@@ -18,11 +18,13 @@ from workspace_ctrl.readiness.failure_reasons import (
     scaled_to_zero,
 )
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.pods import Pod, failing
+from workspace_ctrl.records.pods import Pod, PodProblem, failing
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, WorkloadKind
 
 _COUNTING_KINDS: Final = frozenset({"Deployment", "StatefulSet"})
 """Kinds whose status shows whether all replicas of the newest spec are ready; for other kinds, the pods decide."""
+_NO_SUCH_NODE: Final = "node affinity"
+"""In the scheduler's message: "didn't match Pod's node affinity/selector"."""
 
 
 def workload_link(kind: str, reference: ObjectRef | None, sizing: str) -> Link:
@@ -54,6 +56,18 @@ def resource_condition(pods: Sequence[Pod], zero: ObjectRef | None = None, held:
             text = f"{pod.meta.ref}: {pod.problem.message}"
             return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "Unschedulable", text)
     return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "WaitingForNodes", "no pod is scheduled yet")
+
+
+def with_wanted_nodes(pods: Sequence[Pod], labels: str) -> Sequence[Pod]:
+    """Return the pods; of those for which the scheduler finds no node with the labels, its message says which these are, as it does not."""
+    return [_with_wanted_nodes(pod, labels) for pod in pods] if labels else pods
+
+
+def _with_wanted_nodes(pod: Pod, labels: str) -> Pod:
+    problem = pod.problem
+    if problem is None or problem.reason != "Unschedulable" or _NO_SUCH_NODE not in problem.message:
+        return pod
+    return replace(pod, problem=PodProblem.of(problem.reason, f"nodes need {labels}; {problem.message}"))
 
 
 def inference_condition(accepted: Link, workload: Workload | None, pods: Sequence[Pod], expected: str) -> Condition:

@@ -334,6 +334,7 @@ class SettingsFile(Stanza):
         return PlanSettings(
             mode=self.mode,
             gateway_extension=bool(self.feature_gates.gateway_extension),
+            probes=self.probe.mode is not ProbeMode.OFF,
             gateway=self.gateway.choice() if self.gateway else None,
             gateway_namespaces=tuple(self.gateway_namespaces),
             gateway_classes=self.gateway_classes,

@@ -6,7 +6,13 @@ from tests.unit.factories import NAME, condition, deployment, pod
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.chain_link import Link
-from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition, workload_link
+from workspace_ctrl.readiness.workload import (
+    inference_condition,
+    referenced_workload,
+    resource_condition,
+    with_wanted_nodes,
+    workload_link,
+)
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import PodProblem
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
@@ -61,6 +67,24 @@ def test_resource_condition(pods, status, reason, message):
     found = resource_condition(pods)
     assert (found.type, found.status, found.reason) == ("ResourceReady", status, reason)
     assert message in found.message
+
+
+def test_the_labels_that_nodes_need_are_said_where_the_scheduler_finds_no_node_with_them():
+    said = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."
+    wanted = pod(node="", problem=PodProblem("Unschedulable", said))
+    others = [
+        pod(),
+        pod(node="", problem=UNSCHEDULABLE),
+        pod(node="", problem=PodProblem("Unschedulable", "3 node(s) didn't match pod anti-affinity rules")),
+        pod(problem=PodProblem("ContainerFailed", "no node affinity")),
+    ]
+    explained = with_wanted_nodes([wanted, *others], "apps=phi-4-mini, zone in (a,b)")
+    assert explained[1:] == others
+    assert resource_condition(explained).message == f"Pod default/pod-1: nodes need apps=phi-4-mini, zone in (a,b); {said}"
+    assert inference_condition(ACCEPTED, deployment(ready=0), explained[:1], "").message.startswith(
+        "Pod default/pod-1: nodes need apps=phi-4-mini"
+    )
+    assert with_wanted_nodes([wanted], "") == [wanted]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.model.plan_decisions import CONDITIONS, LinkName
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.gateway import SILENT, WAITING_FOR_GATEWAY
-from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
+from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition, with_wanted_nodes
 
 _TITLES: Final = {
     LinkName.SPEC: "workload",
@@ -171,10 +171,11 @@ def _server(observed: ObservedWorkspace, accepted: Link, status: WorkspaceStatus
     workload = own if reference is None else referenced_workload(decisions.workload_kind, snapshot.reference)
     name = decisions.names.workload if decisions.names is not None else ""
     expected = "" if reference is not None else f"{decisions.workload_kind or 'workload'} {name}"
-    inference = inference_condition(accepted, workload, snapshot.pods, expected)
+    pods = with_wanted_nodes(snapshot.pods, decisions.node_labels)
+    inference = inference_condition(accepted, workload, pods, expected)
     if accepted.holds:
-        nodes = resource_condition(snapshot.pods)
-        if not nodes.is_true and not inference.is_true and inference.reason != nodes.reason and not snapshot.pods:
+        nodes = resource_condition(pods)
+        if not nodes.is_true and not inference.is_true and inference.reason != nodes.reason and not pods:
             nodes = replace(nodes, status=Status.UNKNOWN)
         yield _of_condition("nodes", nodes, status)
         yield _of_condition("model server", inference, status)

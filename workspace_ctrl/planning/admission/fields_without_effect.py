@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 
 from workspace_ctrl.api.errors import field_path
+from workspace_ctrl.api.gateway_spec import Pool
 from workspace_ctrl.api.inference_set import InferenceSet
 from workspace_ctrl.api.inference_spec import Inference, Preset
 from workspace_ctrl.api.labels import (
@@ -34,7 +35,9 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.catalog.kaito import find_entry, ignored, kaito_annotations, kaito_fields, kaito_labels
+from workspace_ctrl.catalog.presets import is_preset
 from workspace_ctrl.planning.adoption import adopted
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODES
 
 OWN_PREFIXES: Final = ("workspace-ctrl/",)
@@ -159,7 +162,7 @@ def annotations_without_effect(annotations: Mapping[str, str], inference: Infere
         yield _said(ADOPT_ANNOTATION, kinds, 'set "true", or kinds such as Deployment,Service')
 
 
-def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_extension: bool) -> Iterator[str]:
+def fields_without_effect(spec: Workspace, inference: Inference, settings: PlanSettings) -> Iterator[str]:
     """Yield a message for each field without effect, because of other fields or of the installation."""
     if spec.resource is not None and inference.workload_ref is not None:
         yield "resource has no effect with inference.workloadRef"
@@ -174,8 +177,7 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
     if inference.template is not None:
         yield from _of_template(inference.template)
     if spec.gateway is not None:
-        is_preset = inference.preset is not None
-        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension, starts_with_aliases=is_preset)
+        yield from gateway_without_effect(spec.gateway, settings, starts_with_aliases=inference.preset is not None)
 
 
 def _of_template(template: Mapping[str, Any]) -> Iterator[str]:
@@ -197,9 +199,11 @@ def _of_preset(preset: Preset) -> Iterator[str]:
         entry = kaito_fields()[path]
         if value is not None and entry.is_said(value):
             yield f"{path} is ignored: {entry.reason}"
+    if preset.size is not None and is_preset(preset.name):
+        yield f"inference.preset.size has no effect: {preset.name} is in the catalog, whose figures are used"
 
 
-def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool, starts_with_aliases: bool = False) -> Iterator[str]:
+def gateway_without_effect(gateway: GatewaySpec, settings: PlanSettings, *, starts_with_aliases: bool = False) -> Iterator[str]:
     """Yield a message for each field of `gateway` without effect; `starts_with_aliases` if the model server is started with the aliases."""
     has_effect = starts_with_aliases and bool(gateway.aliases)
     given = gateway.model_fields_set - ({"enabled", "aliases"} if has_effect else {"enabled"})
@@ -207,17 +211,26 @@ def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool, sta
     if not gateway.enabled:
         if given:
             yield f"gateway.enabled is false: the other fields of gateway have no effect{exception}"
-    elif not gateway_extension:
+    elif not settings.gateway_extension:
         if given or not has_effect:
             yield f"gateway has no effect{exception}: the feature gate gatewayAPIInferenceExtension is off"
-    elif gateway.pool_ref:
-        for name, alias in (
-            ("endpoint_picker", "endpointPicker"),
-            ("chart", "chart"),
-            ("service_account_name", "serviceAccountName"),
-        ):
-            if getattr(gateway, name) is not None:
-                yield f"gateway.{alias} has no effect with gateway.pool.ref: no chart is installed"
+    else:
+        if gateway.probe is not None and not settings.probes:
+            yield "gateway.probe has no effect: the installation sends no requests (probe.mode in its settings is off)"
+        if gateway.pool is not None and gateway.pool.ref is not None:
+            yield from _beside_a_named_pool(gateway, gateway.pool)
+
+
+def _beside_a_named_pool(gateway: GatewaySpec, pool: Pool) -> Iterator[str]:
+    for name, alias in (
+        ("endpoint_picker", "endpointPicker"),
+        ("chart", "chart"),
+        ("service_account_name", "serviceAccountName"),
+    ):
+        if getattr(gateway, name) is not None:
+            yield f"gateway.{alias} has no effect with gateway.pool.ref: no chart is installed"
+    if pool.failure_mode is not None:
+        yield "gateway.pool.failureMode has no effect with gateway.pool.ref; set endpointPickerRef.failureMode of that InferencePool"
 
 
 def unknown_annotations(annotations: Mapping[str, str], prefixes: tuple[str, ...] = KEY_PREFIXES) -> Iterator[str]:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.steps import LookUpModel
 from workspace_ctrl.planning.workload.argument_names import ArgumentNames
+from workspace_ctrl.planning.workload.node_affinity import required_labels
 from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, WorkloadKind
@@ -59,6 +61,8 @@ class ModelServer:
     arguments: ArgumentNames = field(default_factory=ArgumentNames)
     """Names in the arguments of a user's pod template."""
     node_count: int = 0
+    resource: Resource | None = None
+    """The nodes of its pods; None if others decide that."""
     replicas: int | None = None
     """Number of copies of an InferenceSet, within its limit of nodes; None for a Workspace."""
     sizing: str = ""
@@ -72,6 +76,11 @@ class ModelServer:
 
     look_up: LookUpModel | None = None
     """What keeps the figures of the model up to date until the workload has them."""
+
+    @property
+    def node_labels(self) -> str:
+        """Labels that nodes need, in kubectl's notation of selectors; empty for any node, and if others decide that."""
+        return required_labels(self.resource) if self.resource is not None else ""
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:

@@ -14,6 +14,7 @@ INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
 
 _SELECTOR: Final = "resource.labelSelector"
 _LONGEST_NODE_NAME: Final = 253
+_LONGEST_LABELS: Final = 512
 _QUOTED: Final = 64
 """Characters of a user's value that a message quotes."""
 TOLERATIONS: Final[tuple[Mapping[str, str], ...]] = (
@@ -44,6 +45,24 @@ def node_affinity(resource: Resource) -> dict[str, Any]:
             for name in resource.preferred_nodes
         ]
     return affinity
+
+
+def required_labels(resource: Resource) -> str:
+    """Return the labels of nodes that the affinity requires, in kubectl's notation of selectors; empty if it requires none."""
+    required = node_affinity(resource).get("requiredDuringSchedulingIgnoredDuringExecution")
+    terms = required["nodeSelectorTerms"][0]["matchExpressions"] if required else ()
+    return excerpt(", ".join(map(_in_words, terms)), _LONGEST_LABELS)
+
+
+def _in_words(expression: Mapping[str, Any]) -> str:
+    key, values = expression["key"], ",".join(expression.get("values", ()))
+    match expression["operator"]:
+        case "In":
+            return f"{key} in ({values})" if "," in values else f"{key}={values}"
+        case "NotIn":
+            return f"{key} notin ({values})"
+        case operator:
+            return key if operator == "Exists" else f"!{key}"
 
 
 def _check(resource: Resource) -> None:

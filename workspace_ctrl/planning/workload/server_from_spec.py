@@ -88,16 +88,16 @@ def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRec
 def _template(
     record: WorkspaceRecord, resource: Resource, template: Mapping[str, Any], copies: Copies | None, workloads: Iterable[Workload]
 ) -> ModelServer:
-    owner, derived = record.meta, names(record.meta.ref.name)
-    scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
+    owner, derived, kind = record.meta, names(record.meta.ref.name), WorkloadKind.DEPLOYMENT
+    scaled = any(workload.ref.kind == kind and workload.scaled_by_others for workload in workloads)
     replicas, noted = (None, ()) if copies is None else (copies.checked(1).on(1), copies.notes_on(1))
     port, assumed, further = template_port(template)
-    selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
     return ModelServer(
         port=port,
         workload=template_workload(owner, derived, resource, template, copies, scaled_by_others=scaled),
-        others=(service(owner, derived, selector, port=port, public=is_public(record)),),
+        others=(service(owner, derived, pool_selector(derived.workspace, kind), port=port, public=is_public(record)),),
         node_count=resource.count if replicas is None else replicas,
+        resource=resource,
         replicas=replicas,
         sizing="; ".join(filter(None, ("pod template", assumed, *noted))),
         notes=(*filter(None, (assumed,)), *further, *noted),

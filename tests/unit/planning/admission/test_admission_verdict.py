@@ -327,6 +327,20 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
             id="a chart beside a pool of one's own",
         ),
         pytest.param(
+            quickstart(gateway={"pool": {"ref": {"name": "theirs"}, "failureMode": "FailClose"}}),
+            NOTHING,
+            (
+                "gateway.pool.failureMode has no effect with gateway.pool.ref; set endpointPickerRef.failureMode of that InferencePool",
+            ),
+            id="a failure mode beside a pool of one's own",
+        ),
+        pytest.param(
+            quickstart(inference={"preset": {"name": "microsoft/Phi-4-mini-instruct", "size": {"weights": "9Gi"}}}),
+            NOTHING,
+            ("inference.preset.size has no effect: microsoft/Phi-4-mini-instruct is in the catalog, whose figures are used",),
+            id="a size of a model of the catalog",
+        ),
+        pytest.param(
             annotated(**{"kaito.sh/enableLB": "True", "other.example/x": "y"}),
             NOTHING,
             ("unknown annotation kaito.sh/enableLB; did you mean kaito.sh/enablelb?",),

@@ -4,7 +4,7 @@ import pytest
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
-from workspace_ctrl.planning.workload.node_affinity import node_affinity, selecting
+from workspace_ctrl.planning.workload.node_affinity import node_affinity, required_labels, selecting
 
 
 def requirement(operator, *values):
@@ -114,6 +114,23 @@ def test_what_the_api_server_would_reject_is_rejected_with_its_place(given, node
     with pytest.raises(SpecError) as raised:
         node_affinity(Resource(label_selector=given, preferred_nodes=nodes))
     assert words in str(raised.value)
+
+
+def test_the_labels_that_nodes_need_are_those_of_the_affinity_as_kubectl_writes_them():
+    expressions = [
+        {"key": "zone", "operator": "In", "values": ["a", "b"]},
+        {"key": "pool", "operator": "NotIn", "values": ["spot"]},
+        {"key": "fast", "operator": "Exists"},
+        {"key": "old", "operator": "DoesNotExist"},
+    ]
+    selector = {"matchLabels": {"apps": "phi"}, "matchExpressions": expressions}
+    labels = "apps=phi, zone in (a,b), pool notin (spot), fast, !old"
+    given = {"labelSelector": selector, "instanceType": "g6e.xlarge"}
+    assert required_labels(Resource.model_validate(given)) == f"{labels}, node.kubernetes.io/instance-type=g6e.xlarge"
+    assert required_labels(Resource.model_validate({**given, "preferredNodes": ["one"]})) == labels
+    assert required_labels(Resource.model_validate({"labelSelector": {}})) == ""
+    many = {"matchLabels": {f"label-{number}": "x" * 60 for number in range(60)}}
+    assert len(required_labels(Resource.model_validate({"labelSelector": many}))) == 512
 
 
 def test_empty_values_are_as_good_as_none_where_there_must_be_none():
