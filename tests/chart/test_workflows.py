@@ -50,6 +50,13 @@ def test_nothing_that_a_stranger_writes_becomes_part_of_a_command(path):
                 assert step["with"]["persist-credentials"] is False
 
 
+def test_the_pinned_packages_of_every_file_are_scanned():
+    """The scanner finds no file by itself whose name is not `requirements.txt`, and says nothing."""
+    scanned = re.findall(r"--lockfile=requirements\.txt:(\S+)", (REPOSITORY / ".github" / "workflows" / "scan.yaml").read_text())
+    pinned = [f"requirements/{path.name}" for path in (REPOSITORY / "requirements").glob("*.txt")]
+    assert sorted(scanned) == sorted(pinned)
+
+
 def test_ci_runs_what_every_submission_runs():
     assert ".ci/run" in (REPOSITORY / ".github" / "workflows" / "ci.yaml").read_text()
 
