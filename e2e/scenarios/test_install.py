@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from e2e import workspaces
-from e2e.cluster.chart import package
+from e2e.cluster.chart import NAME, chart, package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
 from e2e.waiting import KUBECTL_TIMEOUT, until, until_equal
 from tests.chart.helm import render
@@ -115,6 +115,13 @@ def test_a_second_flux_is_refused(first_release):
     assert "can have only one Flux: set flux2.enabled=false" in refused.stderr
 
 
+def keeping_values(release, change):
+    """Upgrade to the chart with the values of before and a change, as users do."""
+    given = ["--reset-then-reuse-values", "--set", change, "--wait", KUBECTL_TIMEOUT]
+    result = release.helm("upgrade", NAME, str(chart()), *given)
+    assert not result.returncode, result.stderr
+
+
 def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     cluster = release.cluster
     release.upgrade(GATE)
@@ -122,7 +129,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     workspaces.wait_ready(cluster, team, "phi")
 
     refused = release.upgrade(check=False)
-    assert f"1 HelmReleases of Workspaces ({team}/phi-inferencepool, ...) would be left behind" in refused.stderr
+    assert f"1 objects of the kind HelmRelease of Workspaces ({team}/phi-inferencepool, ...) would be left behind" in refused.stderr
     assert "--set gatewayRemoval=true" in refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
@@ -134,7 +141,8 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     assert cluster.kubectl(*command.split()[1:]) == ""
     until(lambda: "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"], "the finalizer to be removed")
 
-    release.upgrade()
+    keeping_values(release, "gatewayRemoval=null")
+    assert "gatewayRemoval" not in json.loads(release.helm("get", "values", NAME, "--output=json").stdout)
     workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
     assert cluster.kubectl("get", "deployments", "-n", NAMESPACE, "-o", "name").split() == ["deployment.apps/workspace-ctrl"]
 

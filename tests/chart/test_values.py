@@ -137,6 +137,14 @@ def container_of(values):
         pytest.param({"modelIndex": {"namespaces": "some"}}, "at '/modelIndex/namespaces'", id="no such choice"),
         pytest.param({"modelIndex": {"namespaces": []}}, "at '/modelIndex/namespaces'", id="no namespaces"),
         pytest.param({"modelIndex": {"enabled": True}}, "set featureGates.gatewayAPIInferenceExtension=true as well", id="no gate"),
+        *(
+            pytest.param(
+                {"scope": {"namespaces": ["team-a", name]}},
+                f"scope.namespaces must not contain {name}: it belongs to",
+                id=f"scope {name}",
+            )
+            for name in ("default", "kube-system", "flux-system")  # the first one is that of the release here
+        ),
         pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
         pytest.param(
             {**GATE, "gatewayRemoval": False}, "gatewayRemoval=false leaves out this chart's Flux", id="a gate without Flux"
@@ -435,6 +443,16 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
             {"scope": {"gatewaysEverywhere": False}},
             "scope.gatewaysEverywhere has no effect: scope.namespaces is empty.",
             id="a scope without namespaces",
+        ),
+        pytest.param(
+            GATE
+            | {
+                "gateway": {"namespace": "edge", "name": "g"},
+                "gatewayNamespaces": ["team-a", "edge"],
+                "scope": {"namespaces": ["team-a"], "gatewaysEverywhere": False},
+            },
+            "gateway, edge in gatewayNamespaces have no effect: scope.gatewaysEverywhere=false shows only those in scope.namespaces.",
+            id="a Gateway out of sight",
         ),
         pytest.param(
             {"rbac": {"create": False, "workloadKinds": [{"apiGroup": "x.io", "resource": "xs"}]}},

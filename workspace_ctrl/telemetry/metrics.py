@@ -20,6 +20,7 @@ from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.canary import CanaryPhase
 from workspace_ctrl.model.model_index import IndexState
+from workspace_ctrl.readiness.failure_reasons import SCALED_TO_ZERO
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer_interface import Drop, Result, StatusChange
 
@@ -39,6 +40,8 @@ _MOST_REASONS: Final = 50
 """Limit of the number of reasons, because reasons can come from objects of others."""
 OTHER: Final = "Other"
 """Reason under which the rarest reasons are counted together."""
+_INTENDED: Final = frozenset({SCALED_TO_ZERO, "Removing", "NamespaceTerminating", "Deleting"})
+"""Reasons of GatewayReady for which it is no failure that it is not True."""
 NO_STATUS: Final = "StatusNotWritten"
 """Reason of Workspaces that have no status yet; beside KAITO, which has one of its own, they are not counted."""
 
@@ -98,7 +101,7 @@ class Metrics:
     def status_written(self, change: StatusChange) -> None:
         """Count the stages that a Workspace has reached, and transitions of GatewayReady from True."""
         old, new = _true_types(change.workspace.status), _true_types(change.status)
-        if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
+        if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting and not _is_intended(change.status):
             self._flaps.inc()
         self._count_stages(change, new)
         ended = canary_result(change.workspace.status, change.status)
@@ -285,6 +288,12 @@ def _summary(workspace: WorkspaceRecord) -> _Summary:
         return _WITHOUT_STATUS
     entries = tuple((condition.type, condition.status) for condition in status.conditions)
     return entries, "" if ready.is_true else ready.reason
+
+
+def _is_intended(status: WorkspaceStatus) -> bool:
+    """Whether requests are not answered because somebody wants it so."""
+    condition = find(status.conditions, ConditionType.GATEWAY_READY)
+    return condition is None or condition.reason in _INTENDED
 
 
 def _true_types(status: WorkspaceStatus) -> frozenset[str]:

@@ -31,6 +31,13 @@
 {{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nbodyBasedRouting.mode=managed cannot be combined with scope.namespaces or scope.shardSelector, because all Workspaces share the router of a Gateway:\nremove these, or set the mode to off and install the router yourself.\n" }}
 {{- end }}
+{{- if .Values.controllerPolicy.enabled }}
+{{- range .Values.scope.namespaces }}
+{{- if or (hasPrefix "kube-" .) (has . (append $.Values.controllerPolicy.systemNamespaces $.Release.Namespace)) }}
+{{- fail (printf "\n\nscope.namespaces must not contain %s: it belongs to the cluster (controllerPolicy.systemNamespaces, that of the release, kube-*), and the\ncontroller's policy refuses all of its objects there. Create Workspaces elsewhere.\n" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.modelIndex.enabled (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nmodelIndex.enabled cannot be combined with scope.namespaces or scope.shardSelector, because only a controller of all Workspaces knows which requests\nno model takes: remove these, or set modelIndex.enabled=false.\n" }}
 {{- end }}
@@ -87,16 +94,20 @@
 {{- fail (printf "\n\nrbac.workloadKinds must not contain %s of API group %q: it has no pods, and may contain credentials. Name a kind of workloads.\n" .resource .apiGroup) }}
 {{- end }}
 {{- end }}
-{{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
-{{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}
+{{- /* Those of different shards cannot be distinguished. */}}
+{{- if not (or (include "workspace-ctrl.gatewaySide" .) .Values.scope.shardSelector) }}
+{{- range $kind, $version := dict "HelmRelease" "helm.toolkit.fluxcd.io/v2" "OCIRepository" "source.toolkit.fluxcd.io/v1" }}
 {{- $left := list }}
-{{- range (lookup "helm.toolkit.fluxcd.io/v2" "HelmRelease" "" "").items }}
+{{- if $.Capabilities.APIVersions.Has (printf "%s/%s" $version $kind) }}
+{{- range (lookup $version $kind "" "").items }}
 {{- if and (eq (dig "metadata" "labels" "app.kubernetes.io/managed-by" "" .) "workspace-ctrl") (include "workspace-ctrl.inScope" (list $ .)) }}
 {{- $left = append $left (printf "%s/%s" .metadata.namespace .metadata.name) }}
 {{- end }}
 {{- end }}
+{{- end }}
 {{- with $left }}
-{{- fail (printf "\n\n%d HelmReleases of Workspaces (%s, ...) would be left behind, because the controller would lose its rights to delete them.\nFirst upgrade with --set featureGates.gatewayAPIInferenceExtension=false --set gatewayRemoval=true, and wait until they are gone.\n" (len .) (first .)) }}
+{{- fail (printf "\n\n%d objects of the kind %s of Workspaces (%s, ...) would be left behind, because the controller would lose its rights to delete them.\nFirst upgrade with --set featureGates.gatewayAPIInferenceExtension=false --set gatewayRemoval=true, and wait until they are gone.\n" (len .) $kind (first .)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if hasKey .Subcharts "flux2" }}
@@ -158,6 +169,16 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- if not .Values.scope.gatewaysEverywhere }}{{ $set = append $set "scope.gatewaysEverywhere" }}{{ end }}
 {{- if not .Values.rbac.removal }}{{ $set = append $set "rbac.removal" }}{{ end }}
 {{- with $set }}{{ $found = append $found (dict "values" . "why" "scope.namespaces is empty") }}{{ end }}
+{{- end }}
+{{- if and .Values.scope.namespaces (not .Values.scope.gatewaysEverywhere) }}
+{{- $set := list }}
+{{- with .Values.gateway }}
+{{- if not (has .namespace $.Values.scope.namespaces) }}{{ $set = append $set "gateway" }}{{ end }}
+{{- end }}
+{{- range .Values.gatewayNamespaces }}
+{{- if not (has . $.Values.scope.namespaces) }}{{ $set = append $set (printf "%s in gatewayNamespaces" .) }}{{ end }}
+{{- end }}
+{{- with $set }}{{ $found = append $found (dict "values" . "why" "scope.gatewaysEverywhere=false shows only those in scope.namespaces") }}{{ end }}
 {{- end }}
 {{- if not .Values.rbac.create }}
 {{- $set := list }}

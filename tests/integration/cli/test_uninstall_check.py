@@ -4,6 +4,7 @@ import pytest
 
 from tests.integration.cli.api_server import ended
 from workspace_ctrl.cli.pods.uninstall_check import _there_are
+from workspace_ctrl.settings.workspace_scope import Scope
 
 MANY = 1200
 
@@ -37,3 +38,15 @@ async def test_it_counts_all_workspaces(server, run, expires):
 )
 def test_it_names_the_kinds_that_are_left(names, words):
     assert _there_are(names).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("scope", "commands"),
+    [
+        (Scope(), "kubectl delete workspaces --all --all-namespaces"),
+        (Scope(("a", "b")), "kubectl delete workspaces --all --namespace a, and kubectl delete workspaces --all --namespace b"),
+        (Scope(selector="shard in (a)"), "kubectl delete workspaces --selector 'shard in (a)' --all-namespaces"),
+    ],
+)
+def test_what_other_controllers_reconcile_is_not_to_be_deleted(scope, commands):
+    assert f"Delete them first: {commands}. Or keep" in _there_are(["Workspace ns/a"], scope)

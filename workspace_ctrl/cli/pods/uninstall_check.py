@@ -1,6 +1,7 @@
 """`workspace-ctrl uninstall-check`: checks before the uninstallation that no Workspaces and InferenceSets exist."""
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.settings.workspace_scope import Scope, SelectorError, parse_selector
 
+_EVERYTHING: Final = Scope()
 _NAMED: Final = 3
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _FLUX: Final = (HELM_RELEASE, OCI_REPOSITORY)
@@ -58,7 +60,7 @@ async def _refusal(client: Client, scope: Scope, timeout: float) -> str:  # noqa
     while True:
         kinds = (WORKSPACE, INFERENCE_SET)
         if names := [name for kind in kinds for name in await _names(client, kind, scope.selector, scope)]:
-            return _there_are(names)
+            return _there_are(names, scope)
         # Objects of different shards cannot be distinguished.
         mine = OURS if scope.namespaces else _ANY_OF_OURS
         left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, mine, scope)]
@@ -97,15 +99,22 @@ async def _is_gone(client: Client, name: str) -> bool:
     return not items
 
 
-def _there_are(names: list[str]) -> str:
+def _there_are(names: list[str], scope: Scope = _EVERYTHING) -> str:
     kinds = [resource for resource in (WORKSPACE, INFERENCE_SET) if any(name.startswith(f"{resource.kind} ") for name in names)]
     several = " and ".join(f"{resource.kind}s" for resource in kinds)
     count = f"{len(names)} {several} still exist" if len(names) > 1 else f"1 {kinds[0].kind} still exists"
     plurals = ",".join(resource.plural for resource in kinds)
     return (
-        f"{count} ({_some(names)}). Delete them first: kubectl delete {plurals} --all --all-namespaces. "
+        f"{count} ({_some(names)}). Delete them first: {_deletion(plurals, scope)}. "
         "Or keep them for a later installation with helm uninstall --no-hooks: they keep serving, and a deletion waits for it."
     )
+
+
+def _deletion(plurals: str, scope: Scope) -> str:
+    """Return the command that deletes what is in the scope, and nothing that another controller reconciles."""
+    which = f"--selector {shlex.quote(scope.selector)}" if scope.selector else "--all"
+    where = [f"--namespace {name}" for name in scope.namespaces] or ["--all-namespaces"]
+    return ", and ".join(f"kubectl delete {plurals} {which} {place}" for place in where)
 
 
 def _some(names: list[str]) -> str:
