@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.api_model import DURATION_PATTERN, WORKSPACE_NAME_PATTERN, ApiModel, rules
+from workspace_ctrl.api.api_model import WORKSPACE_NAME_PATTERN, ApiModel, rules
+from workspace_ctrl.api.autoscaling_spec import MOST_REPLICAS, Autoscaling, check_autoscaling, only_at_zero
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.inference_spec import Inference
+from workspace_ctrl.api.labels import OF_SET_ALONE
 from workspace_ctrl.api.names import WORKSPACE_NAME_RULE
-from workspace_ctrl.api.traffic.durations import LONGEST_DURATION, milliseconds_of, seconds_of
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import (
     INSTANCE_TYPE_IS_FIXED,
@@ -29,22 +30,10 @@ from workspace_ctrl.api.workspace import (
     parse_workspace,
 )
 
-MOST_REPLICAS: Final = 1000
-"""Largest number of copies; each has objects of its own if its model needs several nodes."""
 _NO_REFERENCE: Final = (
     "spec.template.inference.workloadRef selects existing pods, which are not copied; "
     "use Workspaces for them, or set preset or template"
 )
-_WHOLE: Final = 100
-_BOUNDS: Final = "spec.autoscaling has a minReplicas above its maxReplicas; lower minReplicas, or raise maxReplicas"
-_IDLE: Final = "spec.autoscaling has an idleAfter of less than a second, with which each request would start a copy; set 1s or more"
-_HELD: Final = (
-    "spec.autoscaling has a requestsHeldFor that is not from 1s to 24h; set a little more than a start of the model takes"
-)
-_SECOND: Final = 1000
-_DAY: Final = 86_400 * _SECOND
-"""In milliseconds, as `_SECOND`."""
-_PERCENTAGE: Final = "spec.autoscaling.target has a value above 100, which is a percentage of the KV cache; set 1 to 100"
 
 
 def _count_or_percentage(value: object) -> object:
@@ -139,90 +128,6 @@ class AutoUpgrade(ApiModel):
     maintenance_window: MaintenanceWindow | None = Field(default=None, description="No effect.")
 
 
-class ScalingTarget(ApiModel):
-    """The load that each copy is to have."""
-
-    metric: Literal["queueSize", "runningRequests", "kvCacheUtilization"] = Field(
-        default="queueSize",
-        description="What is measured: requests that wait, in the endpoint picker or in the model server; requests that are answered; "
-        "or the used part of the KV cache, in percent.",
-    )
-    value: int = Field(
-        default=5,
-        ge=1,
-        le=1_000_000,
-        description="The target: of waiting or running requests for each copy, of the KV cache on average.",
-    )
-
-    model_config = ConfigDict(json_schema_extra=rules(("self.metric != 'kvCacheUtilization' || self.value <= 100", _PERCENTAGE)))
-
-
-class Autoscaling(ApiModel):
-    """How KEDA scales the copies by load."""
-
-    min_replicas: int = Field(
-        default=1,
-        ge=0,
-        le=MOST_REPLICAS,
-        description="Fewest copies. With 0, the last one ends when no request has come for idleAfter, and the next request starts one.",
-    )
-    max_replicas: int = Field(ge=1, le=MOST_REPLICAS, description="Most copies.")
-    target: ScalingTarget = Field(default_factory=ScalingTarget, description="The load that each copy is to have.")
-    idle_after: str = Field(
-        default="10m",
-        max_length=LONGEST_DURATION,
-        pattern=DURATION_PATTERN,
-        description="Time without requests, of at least 1s, after which the last copy ends, if minReplicas is 0.",
-    )
-    requests_held_for: str = Field(
-        default="15m",
-        max_length=LONGEST_DURATION,
-        pattern=DURATION_PATTERN,
-        description="Longest time, up to 24h, that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer "
-        "than the start of the model.",
-    )
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("self.minReplicas <= self.maxReplicas", _BOUNDS),
-            ("duration(self.idleAfter) >= duration('1s')", _IDLE),
-            ("duration(self.requestsHeldFor) >= duration('1s') && duration(self.requestsHeldFor) <= duration('24h')", _HELD),
-        )
-    )
-
-    @property
-    def idle_seconds(self) -> int:
-        """The time of `idleAfter`."""
-        return seconds_of(self.idle_after)
-
-    @property
-    def held_seconds(self) -> int:
-        """The time of `requestsHeldFor`."""
-        return seconds_of(self.requests_held_for)
-
-
-def check_autoscaling(autoscaling: Autoscaling, path: str) -> None:
-    """Check the rules between the fields of the `autoscaling` at `path`.
-
-    Raises:
-        SpecError: two of them contradict each other.
-    """
-    if autoscaling.min_replicas > autoscaling.max_replicas:
-        raise SpecError(path, *_parts(_BOUNDS))
-    if milliseconds_of(autoscaling.idle_after) < _SECOND:
-        raise SpecError(path, *_parts(_IDLE))
-    if not _SECOND <= milliseconds_of(autoscaling.requests_held_for) <= _DAY:
-        raise SpecError(path, *_parts(_HELD))
-    if autoscaling.target.metric == "kvCacheUtilization" and autoscaling.target.value > _WHOLE:
-        raise SpecError(f"{path}.target", *_parts(_PERCENTAGE))
-
-
-def _parts(rule: str) -> tuple[str, str]:
-    """Return problem and remedy of a rule of the CRD, whose message begins with the field."""
-    problem, _, remedy = rule.partition(" ")[2].partition("; ")
-    return problem, remedy
-
-
 class InferenceSetSpec(ApiModel):
     """What is served, and how often."""
 
@@ -299,11 +204,17 @@ class Copies:
 
     def notes_on(self, nodes: int) -> tuple[str, ...]:
         """Return the messages for the author, if each copy needs so many `nodes`: fewer copies than wanted, and fields without effect."""
-        if self.on(nodes) == self.wanted:
-            return self.notes
+        return (*self._limited(nodes), *self.notes)
+
+    def _limited(self, nodes: int) -> Iterator[str]:
         each = "1 node" if nodes == 1 else f"{nodes} nodes"
-        allowed = f"{self.on(nodes)} of {self.wanted} replicas"
-        return (f"spec.nodeCountLimit: {self.node_limit} allows {allowed} of {each} each; raise it for more", *self.notes)
+        allows = f"spec.nodeCountLimit: {self.node_limit} allows"
+        most = self.node_limit // nodes
+        if self.on(nodes) != self.wanted:
+            yield f"{allows} {self.on(nodes)} of {self.wanted} replicas of {each} each; raise it for more"
+        elif self.node_limit and self.autoscaling is not None and self.autoscaling.max_replicas > most:
+            never = f"so the maximum of autoscaling, {self.autoscaling.max_replicas}, is never reached"
+            yield f"{allows} {most} replicas of {each} each, {never}; raise it, or lower the maximum"
 
 
 def parse_inference_set(name: str, raw: Mapping[str, Any]) -> tuple[Workspace, Copies]:
@@ -356,6 +267,13 @@ def _without_effect(spec: InferenceSetSpec) -> Iterator[str]:
         yield "spec.updateStrategy.rollingUpdate.partition has no effect; all copies are replaced"
     if spec.template.metadata is not None and spec.template.metadata.labels:
         yield "spec.template.metadata.labels has no effect: they are those of KAITO's Workspaces, which are not made here"
+    metadata = spec.template.metadata
+    misplaced = sorted(OF_SET_ALONE & set((metadata.annotations if metadata is not None else None) or {}))
+    if misplaced:
+        verb, them = ("have", "them") if len(misplaced) > 1 else ("has", "it")
+        yield f"spec.template.metadata.annotations: {', '.join(misplaced)} {verb} no effect there; set {them} on the InferenceSet itself"
+    if spec.autoscaling is not None and spec.autoscaling.min_replicas:
+        yield from only_at_zero(spec.autoscaling)
 
 
 _PLACES: Final[Mapping[type[ApiModel], tuple[str, str]]] = {

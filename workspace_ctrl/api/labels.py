@@ -119,6 +119,20 @@ GATEWAY_ANNOTATION: Final = "workspace-ctrl/gateway"
 STATUS_ANNOTATION: Final = "workspace-ctrl/status"
 """On a Workspace in companion mode: our status as JSON, but for the one condition that is in KAITO's status."""
 
+OF_SET_ALONE: Final = frozenset(
+    {
+        LOAD_BALANCER_ANNOTATION,
+        ADOPT_ANNOTATION,
+        GATEWAY_ANNOTATION,
+        PAUSE_ANNOTATION,
+        CANARY_ANNOTATION,
+        *KAITO_SCALING,
+        *KEDA_PAUSES,
+    }
+)
+"""Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for some of them
+there, and others are about all copies together."""
+
 USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm` (default); `transformers` is not supported.",
     LOAD_BALANCER_ANNOTATION: 'With value `"true"`, in any case: the Service of the model server is of type LoadBalancer.',

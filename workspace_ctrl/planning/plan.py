@@ -12,7 +12,7 @@ from http import HTTPStatus
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.plan_decisions import Decisions, EvictionLimit, LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.autoscaling.autoscaling_steps import plan_autoscaling, scaling_of
+from workspace_ctrl.planning.autoscaling.autoscaling_steps import plan_autoscaling, scaling_of, zero_without_effect
 from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, plan_retirement, pool_values
 from workspace_ctrl.planning.desired_serving import DesiredServing
 from workspace_ctrl.planning.desired_state import Desired, desire
@@ -185,9 +185,9 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     if not plan_workload(draft, server, there, snapshot.network_policy_problem, waiting):
         return decisions
     draft.steps.extend(chosen_replicas(desired.workspace, server.workload, live))
-    decisions = replace(
-        decisions, scaling=scaling_of(desired, serving), eviction_limit=_plan_budget(draft, serving, snapshot, desired.settings)
-    )
+    scaling, limit = scaling_of(desired, serving), _plan_budget(draft, serving, snapshot, desired.settings)
+    notes = (*decisions.notes, *zero_without_effect(scaling))
+    decisions = replace(decisions, scaling=scaling, notes=notes, eviction_limit=limit)
     if desired.resolved.gateway_wanted:
         decisions = _plan_gateway(draft, decisions, desired, serving, snapshot)
     plan_autoscaling(draft, desired, serving, decisions.scaling, snapshot.scaled_object, snapshot.scaled_object_problem)

@@ -1,11 +1,11 @@
 """What follows from a Workspace or InferenceSet and the settings alone: its parsed spec, and the external objects on which it depends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import Copies, parse_inference_set
-from workspace_ctrl.api.labels import SET_KIND
+from workspace_ctrl.api.labels import CANARY_ANNOTATION, GATEWAY_ANNOTATION, SET_KIND, UPDATE_ANNOTATION
 from workspace_ctrl.api.names import release_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
@@ -21,7 +21,7 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
     unknown_annotations,
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
-from workspace_ctrl.planning.autoscaling.kaito_annotations import autoscaling_of
+from workspace_ctrl.planning.autoscaling.kaito_annotations import autoscaling_of, scaling_annotations_without_effect
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
 from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
@@ -87,6 +87,11 @@ def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSet
 def _companion_notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSettings) -> Iterator[str]:
     """Yield what has no effect in companion mode of that which is not KAITO's."""
     yield from unknown_annotations(workspace.annotations, OWN_PREFIXES)
+    for key in (UPDATE_ANNOTATION, CANARY_ANNOTATION):
+        if key in workspace.annotations:
+            yield f"annotation {key} has no effect beside KAITO, whose model servers are left alone"
+    if "gateway" in workspace.fields():
+        yield f"gateway has no effect as a field beside KAITO, whose API has none; write it into the annotation {GATEWAY_ANNOTATION}"
     if spec is not None and spec.gateway is not None:
         yield from gateway_without_effect(spec.gateway, settings)
 
@@ -100,11 +105,23 @@ def parse_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Work
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
     spec, copies = _read(workspace, settings)
-    if copies is not None and copies.autoscaling is None:
-        copies = replace(copies, autoscaling=autoscaling_of(workspace.annotations, copies.node_limit))
+    if copies is not None:
+        copies = _scaled(copies, workspace.annotations)
     if spec.gateway is None:
         spec = spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
     return spec, copies
+
+
+def _scaled(copies: Copies, annotations: Mapping[str, str]) -> Copies:
+    """Return `copies` as KAITO's annotations want them scaled, where the spec says nothing of it.
+
+    Raises:
+        SpecError: an annotation has no valid value.
+    """
+    given = copies.autoscaling
+    found = given or autoscaling_of(annotations, copies.node_limit)
+    unread = scaling_annotations_without_effect(annotations, by_spec=given is not None, autoscaling=found)
+    return replace(copies, autoscaling=found, notes=(*copies.notes, *unread))
 
 
 def _read(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:

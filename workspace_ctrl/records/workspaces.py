@@ -14,7 +14,6 @@ import orjson
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     API_VERSION,
-    CANARY_ANNOTATION,
     FINALIZER,
     GATEWAY_ANNOTATION,
     KAITO_PREFIXES,
@@ -22,9 +21,8 @@ from workspace_ctrl.api.labels import (
     KEDA_PAUSES,
     KEY_PREFIXES,
     KIND,
-    LOAD_BALANCER_ANNOTATION,
     LOCAL_WEIGHTS_ANNOTATION,
-    PAUSE_ANNOTATION,
+    OF_SET_ALONE,
     SET_KIND,
     USER_ANNOTATIONS,
 )
@@ -58,11 +56,6 @@ _GROUP_NAME: Final = ("gateway", "group", "name")
 _NONE: Mapping[str, str] = MappingProxyType({})
 _EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION, *KEDA_PAUSES, *KAITO_SCALING})
 """Annotations that have an effect."""
-_OF_SET_ALONE: Final = frozenset(
-    {LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION, PAUSE_ANNOTATION, CANARY_ANNOTATION, *KAITO_SCALING}
-)
-"""Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for some of them
-there, and others are about all copies together."""
 _PREFIXES: Final = (*KEY_PREFIXES, *KAITO_PREFIXES)
 
 
@@ -157,7 +150,7 @@ def _of_template(fields: Json) -> dict[str, str]:
     for name in ("spec", "template", "metadata", "annotations"):
         found = found.get(name) if isinstance(found, Mapping) else None
     given = found.items() if isinstance(found, Mapping) else ()
-    return {name: value for name, value in given if is_kept(name) and name not in _OF_SET_ALONE and isinstance(value, str)}
+    return {name: value for name, value in given if is_kept(name) and name not in OF_SET_ALONE and isinstance(value, str)}
 
 
 def _longest(annotation: str) -> int:

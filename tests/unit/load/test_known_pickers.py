@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.api.inference_set import ScalingTarget
+from workspace_ctrl.api.autoscaling_spec import ScalingTarget
 from workspace_ctrl.load.known_pickers import pickers_of
 from workspace_ctrl.planning.autoscaling.triggers import MeasuredPool, triggers
 from workspace_ctrl.planning.plan_settings import AutoscalingSettings

@@ -17,6 +17,7 @@ from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,
     CANARY_ANNOTATION,
+    GATEWAY_ANNOTATION,
     KAITO_SCALING,
     KEDA_PAUSES,
     KEY_PREFIXES,
@@ -37,6 +38,7 @@ from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.catalog.kaito import find_entry, ignored, kaito_annotations, kaito_fields, kaito_labels
 from workspace_ctrl.catalog.presets import is_preset
 from workspace_ctrl.planning.adoption import adopted
+from workspace_ctrl.planning.chart.overruled_values import overruled_values
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODES
 
@@ -70,6 +72,7 @@ _ADOPTABLE: Final = frozenset(
 )
 
 
+_ANNOTATIONS: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION, *KAITO_SCALING})
 _OF_EVERY_OBJECT: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
     ("parentRefs", "kind"): "a parent is always a Gateway; name the Gateway itself",
@@ -114,7 +117,7 @@ def metadata_without_effect(annotations: Mapping[str, str], labels: Mapping[str,
         yield f"{_listed('annotation', keys)} ignored: {entry.reason}"
     for entry, keys in ignored(labels, kaito_labels() if labels else {}):
         yield f"{_listed('label', keys)} ignored: {entry.reason}"
-    misplaced = sorted(key for key in labels if key in USER_ANNOTATIONS)
+    misplaced = sorted(key for key in labels if key in _ANNOTATIONS)
     if misplaced:
         yield f"{_listed('label', misplaced)} ignored: only annotations have an effect"
 
@@ -219,6 +222,8 @@ def gateway_without_effect(gateway: GatewaySpec, settings: PlanSettings, *, star
             yield "gateway.probe has no effect: the installation sends no requests (probe.mode in its settings is off)"
         if gateway.pool is not None and gateway.pool.ref is not None:
             yield from _beside_a_named_pool(gateway, gateway.pool)
+        else:
+            yield from overruled_values(gateway, settings)
 
 
 def _beside_a_named_pool(gateway: GatewaySpec, pool: Pool) -> Iterator[str]:

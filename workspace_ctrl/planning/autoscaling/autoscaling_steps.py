@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Final
 
+from workspace_ctrl.api.autoscaling_spec import Autoscaling
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference_set import Autoscaling
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.model.plan_decisions import LinkName, Problem, Scaling
 from workspace_ctrl.planning.autoscaling.scaled_object import SCALED_OBJECT, WantedScaling, scaled_object
@@ -38,6 +38,13 @@ def scaling_of(desired: Desired, serving: DesiredServing) -> Scaling | None:
     return Scaling(
         scaled, 0, given.max_replicas, held_seconds=given.held_seconds, shortest_hold=_shortest_hold(serving, desired.settings)
     )
+
+
+def zero_without_effect(scaling: Scaling | None) -> tuple[str, ...]:
+    """Return the warning for an author whose InferenceSet keeps its last copy although it may have none."""
+    if scaling is None or not scaling.unheld:
+        return ()
+    return (f"spec.autoscaling.minReplicas: 0 has no effect, and the last copy stays: {scaling.unheld}",)
 
 
 def plan_autoscaling(  # noqa: PLR0917 - what it depends on

@@ -1,14 +1,14 @@
 """KAITO's annotations for autoscaling: they mean what `spec.autoscaling` of an InferenceSet does, which precedes them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from workspace_ctrl.api.autoscaling_spec import Autoscaling, check_autoscaling
 from workspace_ctrl.api.errors import SpecError, value_problem
-from workspace_ctrl.api.inference_set import Autoscaling, check_autoscaling
-from workspace_ctrl.api.labels import KAITO_SCALING, KAITO_SCALING_PREFIX
+from workspace_ctrl.api.labels import KAITO_SCALING, KAITO_SCALING_PREFIX, KEDA_PAUSES, PAUSE_ANNOTATION
 
 _SWITCH, _METRIC, _THRESHOLD, _LEAST, _MOST = KAITO_SCALING
 _NUMBERS: Final = {_LEAST: ("minReplicas",), _MOST: ("maxReplicas",), _THRESHOLD: ("target", "value")}
@@ -19,6 +19,7 @@ _METRICS: Final = {
 }
 """KAITO's metric, of vLLM → ours; the threshold means the same with both."""
 _PERCENT: Final = "vllm:kv_cache_usage_perc"
+_SWITCHED: Final = frozenset({"true", "false"})
 _LONGEST: Final = 64
 
 
@@ -49,6 +50,33 @@ def autoscaling_of(annotations: Mapping[str, str], node_limit: int) -> Autoscali
         raise SpecError(_at(key), value_problem(first)) from None
     check_autoscaling(found, f"metadata.annotations[{KAITO_SCALING_PREFIX}*]")
     return found
+
+
+def scaling_annotations_without_effect(
+    annotations: Mapping[str, str], *, by_spec: bool, autoscaling: Autoscaling | None
+) -> Iterator[str]:
+    """Yield a message for the annotations of an InferenceSet about autoscaling that nobody reads.
+
+    `by_spec` is whether `spec.autoscaling` is set, and `autoscaling` how it is scaled.
+    """
+    switch, paused = annotations.get(_SWITCH), annotations.get(PAUSE_ANNOTATION)
+    others = [key for key in KAITO_SCALING if key in annotations and key != _SWITCH]
+    if by_spec and (others or switch is not None):
+        yield f"{_subject([*([_SWITCH] if switch is not None else []), *others])} no effect beside spec.autoscaling"
+    elif switch is not None and switch.lower() not in _SWITCHED:
+        yield f'{_subject([_SWITCH])} no effect: "{switch[:_LONGEST]}" is neither "true" nor "false"'
+    elif switch is None and others:
+        yield f'{_subject(others)} no effect without {_SWITCH}: "true"'
+    if paused is not None and paused.lower() not in _SWITCHED:
+        yield f'{_subject([PAUSE_ANNOTATION])} no effect: "{paused[:_LONGEST]}" is neither "true" nor "false"'
+    pauses = [key for key in KEDA_PAUSES if key in annotations]
+    pauses += [PAUSE_ANNOTATION] if paused is not None and paused.lower() == "true" else []
+    if pauses and autoscaling is None:
+        yield f"{_subject(pauses)} no effect: the InferenceSet is not scaled by load"
+
+
+def _subject(keys: Sequence[str]) -> str:
+    return f"annotations {', '.join(keys)} have" if len(keys) > 1 else f"annotation {keys[0]} has"
 
 
 def _metric(name: str) -> str:

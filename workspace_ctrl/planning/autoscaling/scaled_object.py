@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workspace_ctrl.api.inference_set import Autoscaling
+from workspace_ctrl.api.autoscaling_spec import Autoscaling
 from workspace_ctrl.api.labels import KEDA_PAUSE, KEDA_PAUSES, PAUSE_ANNOTATION, SET_KIND
 from workspace_ctrl.planning.autoscaling.triggers import MeasuredPool, triggers
 from workspace_ctrl.planning.manifests import Manifest, owned

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workspace_ctrl.api.inference_set import ScalingTarget
+from workspace_ctrl.api.autoscaling_spec import ScalingTarget
 from workspace_ctrl.planning.plan_settings import AutoscalingSettings
 
 _PER_COPY: Final = "AverageValue"

@@ -82,16 +82,24 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
         parsed = _parse(remembered)
         if parsed is not None:
             # The labels at the time when the workload was created: later nodes do not change a running model.
-            return FoundGpus(parsed, remembered)
+            return FoundGpus(parsed, remembered, notes=tuple(_unused_type(resource)))
         gpus_of = [(node, _of_node(node.labels, resource.partition)) for node in _matching(resource, nodes)]
         found = [(gpus, node) for node, gpus in gpus_of if gpus is not None]
         unknown = [node for node, gpus in gpus_of if gpus is None]
         if found:
             gpus, node = _weakest(found)
-            return FoundGpus(gpus, _format(gpus), notes=(*_differences(found), *_doubts(resource, unknown, node)))
+            return FoundGpus(
+                gpus, _format(gpus), notes=(*_unused_type(resource), *_differences(found), *_doubts(resource, unknown, node))
+            )
         if resource.instance_type not in instance_types() and not existing:
             _check_unknown(resource, unknown)
     return _of_instance_type(resource)
+
+
+def _unused_type(resource: Resource) -> Iterator[str]:
+    if resource.instance_type and resource.preferred_nodes:
+        others = "the model is sized for the GPUs in the labels of nodes, and nodes of other types are allowed"
+        yield f"{INSTANCE_TYPE_FIELD} has no effect beside resource.preferredNodes: {others}; remove one of them"
 
 
 def _of_instance_type(resource: Resource) -> FoundGpus:

@@ -29,6 +29,8 @@ from workspace_ctrl.records.meta import ObjectRef
 CONFIG_KEY: Final = "inference_config.yaml"
 _PATH = "inference.config"
 _FLAG = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_MOST_NAMED: Final = 10
+"""Flags that one message lists."""
 _MOST_ARGUMENTS: Final = 1000
 """Arguments on the model server's command line; vLLM has about 300 flags."""
 _QUOTED: Final = 64
@@ -119,8 +121,16 @@ def parse_engine_config(text: str, version: Version | None = None) -> EngineConf
     flags = tuple(flag for name, value in given.items() if name not in _SIZED for flag in flag_arguments(name, value))
     if len(flags) > _MOST_ARGUMENTS:
         raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
-    notes = (*_beside(document), *known.notes, *secret_notes(given), *remarks)
+    notes = (*_beside(document), *_without_value(named), *known.notes, *secret_notes(given), *remarks)
     return EngineConfig(flags, length, automatic, host, memory, notes)
+
+
+def _without_value(named: Mapping[str, object]) -> Iterator[str]:
+    """Yield a message for flags that are left out because they have no value."""
+    empty = [f"vllm.{name}" for name, value in named.items() if value is None]
+    if empty:
+        listed = ", ".join(empty[:_MOST_NAMED]) + (" and more" if len(empty) > _MOST_NAMED else "")
+        yield f"{_PATH}: {listed} {'have' if len(empty) > 1 else 'has'} no value and no effect; set true for a switch, or remove it"
 
 
 def with_performance_mode(config: EngineConfig, wanted: str, version: Version | None) -> EngineConfig:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_spec import Preset
@@ -55,7 +56,8 @@ def model_of(preset: Preset, remembered: Iterable[str], answer: HubAnswer | None
             return _sized(found, text)
     name = hub_id(preset)
     if not name:
-        return SizedModel(find_preset(preset.name, _size_of(preset)))
+        model = find_preset(preset.name, _size_of(preset))
+        return SizedModel(model, notes=tuple(_incomplete(preset, model)))
     if not settings.model_hub:
         return SizedModel(find_preset(name))
     if answer is None or answer.found is None:
@@ -65,6 +67,16 @@ def model_of(preset: Preset, remembered: Iterable[str], answer: HubAnswer | None
 
 def _sized(found: HubModel, remembered: str, look_up: LookUpModel | None = None) -> SizedModel:
     return SizedModel(found.model, remembered, f"figures of the model hub: {found}", tuple(_notes(found)), look_up)
+
+
+def _incomplete(preset: Preset, model: PresetModel) -> Iterator[str]:
+    """Yield a message for figures that do not tell the size of the KV cache, without which they are of no use for the context."""
+    given = ("context_limit", "layers", "kv_heads", "head_dim")
+    size = preset.size
+    named = [to_camel(name) for name in given if size is not None and getattr(size, name) is not None]
+    if named and not is_preset(preset.name) and model.kv_bytes_per_token is None:
+        text = f"{_SIZE}: the size of the KV cache does not follow from {', '.join(named)}, so vLLM chooses the context"
+        yield f"{text}; set kvBytesPerToken, or layers, kvHeads and headDim together"
 
 
 def _notes(found: HubModel) -> Iterator[str]:

@@ -10,7 +10,7 @@ from workspace_ctrl.api.api_model import ApiModel
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.admission.fields_without_effect import gateway_without_effect
-from workspace_ctrl.planning.plan_settings import Mode
+from workspace_ctrl.planning.plan_settings import AutoscalingSettings, Mode
 
 POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool"}
 VALUES = {
@@ -37,7 +37,7 @@ VALUES = {
     "probe.codes": [200, 204],
     "endpointPicker.replicas": 2,
     "endpointPicker.resources": {"requests": {"cpu": "1"}},
-    "endpointPicker.values": {"inferenceExtension": {"flags": {"v": 4}}},
+    "endpointPicker.values": {"inferenceExtension": {"tolerations": [{"operator": "Exists"}]}},
     "endpointPicker.valuesFrom": [{"kind": "ConfigMap", "name": "x"}],
     "objectives": [{"name": "high", "priority": 5}],
     "chart.name": "default",
@@ -136,3 +136,171 @@ def test_a_request_of_the_controller_that_is_never_sent_is_said(mode):
     assert list(gateway_without_effect(asked, replace(settings, probes=False))) == [
         "gateway.probe has no effect: the installation sends no requests (probe.mode in its settings is off)"
     ]
+
+
+SCALED = replace(SETTINGS, autoscaling=AutoscalingSettings(enabled=True, url="http://load"))
+BESIDE_KAITO = replace(SETTINGS, mode=Mode.COMPANION)
+SCALING = "scaledobject.kaito.sh/"
+
+
+def a_set(annotations=(), template=(), **spec):
+    """An InferenceSet with annotations on itself and in its template."""
+    resource = {"instanceType": "Standard_NC24ads_A100_v4"}
+    metadata = {"metadata": {"annotations": dict(template)}} if template else {}
+    given = {"inference": {"preset": {"name": "phi-4-mini-instruct"}}, "resource": resource, **metadata}
+    return {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "InferenceSet",
+        "metadata": {"name": "phi", "namespace": NAMESPACE, "annotations": dict(annotations)},
+        "spec": {"labelSelector": {}, "template": given, **spec},
+    }
+
+
+def custom(**figures):
+    return quickstart(inference={"preset": {"name": "some-lab/model", "size": {"weights": "7Gi", **figures}}})
+
+
+def picker(**fields):
+    return quickstart(gateway={"endpointPicker": fields})
+
+
+@pytest.mark.parametrize(
+    ("raw", "settings", "warnings"),
+    [
+        pytest.param(
+            a_set(template={"kaito.sh/enablelb": "true", "autoscaling.keda.sh/paused": "true"}),
+            SETTINGS,
+            (
+                (
+                    "spec.template.metadata.annotations: autoscaling.keda.sh/paused, kaito.sh/enablelb have no effect there; "
+                    "set them on the InferenceSet itself"
+                ),
+            ),
+            id="annotations of the set in its template",
+        ),
+        pytest.param(a_set(template={"kaito.sh/runtime": "vllm"}), SETTINGS, (), id="an annotation of the model server there"),
+        pytest.param(
+            a_set(autoscaling={"maxReplicas": 4, "idleAfter": "7m", "requestsHeldFor": "15m"}),
+            SCALED,
+            ("spec.autoscaling.idleAfter has no effect unless minReplicas is 0",),
+            id="a time that only counts at zero; the other one is the API server's default",
+        ),
+        pytest.param(
+            a_set(autoscaling={"minReplicas": 2, "maxReplicas": 8}, nodeCountLimit=3, replicas=2),
+            SCALED,
+            (
+                (
+                    "spec.nodeCountLimit: 3 allows 3 replicas of 1 node each, so the maximum of autoscaling, 8, is never reached; "
+                    "raise it, or lower the maximum"
+                ),
+            ),
+            id="a limit below the maximum",
+        ),
+        pytest.param(
+            a_set(autoscaling={"minReplicas": 0, "maxReplicas": 8}, gateway={"chart": {"version": "v1.4.0"}}),
+            SCALED,
+            (
+                (
+                    "spec.autoscaling.minReplicas: 0 has no effect, and the last copy stays: the endpoint picker of chart "
+                    "inferencepool >=1.4,<1.5 does not hold requests; use 1.5 or later"
+                ),
+            ),
+            id="no copies where requests are not held",
+        ),
+        pytest.param(
+            a_set({f"{SCALING}auto-provision": "yes"}),
+            SCALED,
+            (f'annotation {SCALING}auto-provision has no effect: "yes" is neither "true" nor "false"',),
+            id="a switch that is none",
+        ),
+        pytest.param(
+            a_set({f"{SCALING}max-replicas": "4", f"{SCALING}threshold": "2"}),
+            SCALED,
+            (f'annotations {SCALING}threshold, {SCALING}max-replicas have no effect without {SCALING}auto-provision: "true"',),
+            id="bounds without the switch",
+        ),
+        pytest.param(
+            a_set({f"{SCALING}auto-provision": "true", f"{SCALING}max-replicas": "4"}, autoscaling={"maxReplicas": 2}),
+            SCALED,
+            (f"annotations {SCALING}auto-provision, {SCALING}max-replicas have no effect beside spec.autoscaling",),
+            id="bounds in both places",
+        ),
+        pytest.param(
+            a_set({f"{SCALING}auto-provision": "true", f"{SCALING}max-replicas": "4", "kaito.sh/paused": "true"}),
+            SCALED,
+            (),
+            id="KAITO's annotations as they are meant",
+        ),
+        pytest.param(
+            a_set({"kaito.sh/paused": "1"}, autoscaling={"maxReplicas": 2}),
+            SCALED,
+            ('annotation kaito.sh/paused has no effect: "1" is neither "true" nor "false"',),
+            id="a pause that is none",
+        ),
+        pytest.param(
+            a_set({"autoscaling.keda.sh/paused": "true", "kaito.sh/paused": "True"}),
+            SCALED,
+            ("annotations autoscaling.keda.sh/paused, kaito.sh/paused have no effect: the InferenceSet is not scaled by load",),
+            id="a pause of nothing",
+        ),
+        pytest.param(
+            custom(contextLimit=4096, kvHeads=8),
+            SETTINGS,
+            (
+                (
+                    "inference.preset.size: the size of the KV cache does not follow from contextLimit, kvHeads, so vLLM chooses the "
+                    "context; set kvBytesPerToken, or layers, kvHeads and headDim together"
+                ),
+            ),
+            id="half of the figures",
+        ),
+        pytest.param(custom(contextLimit=4096, layers=32, kvHeads=8, headDim=128), SETTINGS, (), id="all of the figures"),
+        pytest.param(custom(attentionHeads=32), SETTINGS, (), id="heads alone, by which GPUs are divided"),
+        pytest.param(
+            picker(replicas=2, resources={"requests": {"cpu": "1"}}, values={"inferenceExtension": {"replicas": 3}}),
+            SETTINGS,
+            (
+                (
+                    "gateway.endpointPicker.values.inferenceExtension.replicas has no effect beside gateway.endpointPicker.replicas; "
+                    "remove one of them"
+                ),
+            ),
+            id="a value that a field overrules",
+        ),
+        pytest.param(picker(values={"inferenceExtension": {"replicas": 3}}), SETTINGS, (), id="a value that no field overrules"),
+        pytest.param(
+            quickstart(metadata={**quickstart()["metadata"], "labels": {"kaito.sh/use-local-weights": "true"}}),
+            SETTINGS,
+            ("label kaito.sh/use-local-weights is ignored: only annotations have an effect",),
+            id="an annotation as a label",
+        ),
+        pytest.param(
+            quickstart(
+                metadata={**quickstart()["metadata"], "annotations": {"workspace-ctrl/update-pods": "always"}},
+                gateway={"timeout": "33s"},
+            ),
+            BESIDE_KAITO,
+            (
+                "annotation workspace-ctrl/update-pods has no effect beside KAITO, whose model servers are left alone",
+                "gateway has no effect as a field beside KAITO, whose API has none; write it into the annotation workspace-ctrl/gateway",
+            ),
+            id="what is not KAITO's, beside KAITO",
+        ),
+    ],
+)
+def test_what_has_no_effect_beside_other_fields_is_said(raw, settings, warnings):
+    verdict = judge(raw, KNOWN, settings)
+    assert (verdict.refusals, verdict.warnings) == ((), warnings)
+
+
+def test_an_instance_type_beside_named_nodes_is_said():
+    labels = {"nvidia.com/gpu.product": "NVIDIA-A100-80GB-PCIe", "nvidia.com/gpu.memory": "81920", "nvidia.com/gpu.count": "4"}
+    node = {"kind": "Node", "metadata": {"name": "n1", "labels": labels}}
+    resource = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {}}
+    said = (
+        "resource.instanceType has no effect beside resource.preferredNodes: the model is sized for the GPUs in the labels of nodes, and "
+        "nodes of other types are allowed; remove one of them"
+    )
+    named = judge(quickstart(resource={**resource, "preferredNodes": ["n1"]}), Known([GATEWAY, CLASS, node]), SETTINGS)
+    assert (named.refusals, named.warnings) == ((), (said,))
+    assert judge(quickstart(resource=resource), Known([GATEWAY, CLASS, node]), SETTINGS).warnings == ()
