@@ -4,6 +4,7 @@ import ast
 import asyncio
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,20 @@ async def test_a_list_is_watched(server, run):
     assert (result.exit_code, rows[:2]) == (0, [["NAME", "READY"], ["phi", "False"]])
     assert rows[-1] == ["phi", "True"]
     assert ["psi", "True"] in rows
+
+
+@pytest.mark.parametrize("moment", ["make_context", "parse_args", "resolve_command", "invoke"])
+def test_ctrl_c_before_the_command_begins_and_in_it_is_no_wish_to_abort(moment):
+    """Click takes it for one, with a word and the exit code of a failure, wherever it comes in between."""
+    interrupted = f"""
+import os, signal
+from workspace_ctrl.__main__ import run
+from workspace_ctrl.cli.main import main
+main.{moment} = lambda *given, **named: os.kill(os.getpid(), signal.SIGINT) or type(main).{moment}(main, *given, **named)
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted, "version", "--client"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) in {(-signal.SIGINT, "", ""), (130, "", "")}
 
 
 def test_a_full_disk_is_a_sentence():
