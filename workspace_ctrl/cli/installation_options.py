@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -23,8 +23,17 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
 )
 from workspace_ctrl.planning.resource_requirements import resources_problem
-from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
+from workspace_ctrl.settings.process import (
+    DEFAULT_HUB,
+    HUB_URL,
+    OFF,
+    HubSettings,
+    ProbeSettings,
+    SettingsError,
+    parse_feature_gates,
+)
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
+from workspace_ctrl.settings.settings_without_effect import settings_without_effect
 from workspace_ctrl.settings.value_types import Url
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -179,6 +188,17 @@ def plan_settings(
     except SpecError as error:
         raise click.UsageError(f"{options['config']}: {error}") from None
     return merged
+
+
+def ignored_settings(options: InstallationOptions, plan: PlanSettings, probe: ProbeSettings | None = None) -> Iterator[str]:
+    """Yield a sentence for each setting of the settings file without effect; `plan` and `probe` are the settings with the options.
+
+    Raises:
+        click.UsageError: the file cannot be read any more; exit code 2.
+    """
+    path, file = options["config"], read_settings_file(options["config"])
+    for text in settings_without_effect(file, plan, probe or file.probe.settings()):
+        yield f"{path}: {text}"
 
 
 def hub_of(options: InstallationOptions, default: str = OFF) -> HubSettings:

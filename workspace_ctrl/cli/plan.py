@@ -17,7 +17,13 @@ from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND, STORAGE_VERSION
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
-from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
+from workspace_ctrl.cli.installation_options import (
+    InstallationOptions,
+    hub_of,
+    ignored_settings,
+    installation_options,
+    plan_settings,
+)
 from workspace_ctrl.cli.output import say, shown, to_json, to_yaml
 from workspace_ctrl.cli.plan_conflicts import taken_matches
 from workspace_ctrl.cli.plan_summaries import canary_in_words, facts, facts_of_chart
@@ -86,7 +92,7 @@ def plan_command(
     unsupported = [*_unsupported(objects)]
     for text in unsupported:
         say(text, err=True, fg="red")
-    for text in _doubts(objects, workspaces):
+    for text in (*ignored_settings(installation, settings), *_doubts(objects, workspaces)):
         say(f"warning: {text}", err=True, fg="yellow")
     if not workspaces and not unsupported:
         sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)

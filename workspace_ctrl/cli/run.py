@@ -13,6 +13,7 @@ from workspace_ctrl.cli.installation_options import (
     InstallationOptions,
     helm_of,
     hub_of,
+    ignored_settings,
     installation_options,
     plan_settings,
     read_settings_file,
@@ -22,10 +23,13 @@ from workspace_ctrl.cli.pods.logged_command import LoggedCommand, log_format_opt
 from workspace_ctrl.cli.pods.ports import require_different_ports
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.planning.held_updates import update_policy
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.process.kopf_process import run
 from workspace_ctrl.process.log_format import set_up_logging
 from workspace_ctrl.settings.process import DEFAULT_HUB, AdmissionSettings, MetricsSettings, ProbeMode, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
+
+logger = logging.getLogger(__name__)
 
 _PORT = click.IntRange(0, 65535)
 
@@ -104,16 +108,7 @@ def run_command(
         plan = replace(plan, updates=update_policy(plan, version("workspace-ctrl")))
     probe = probe_of(options, file.probe.settings())
     plan = replace(plan, probes=probe.mode is not ProbeMode.OFF)
-    if plan.body_routing.managed and scope != Scope():
-        raise click.UsageError(
-            "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
-            "the router of a Gateway; remove these options, or set the mode to off and install the router yourself"
-        )
-    if plan.model_index.enabled and scope != Scope():
-        raise click.UsageError(
-            "modelIndex.enabled cannot be combined with --namespace or --shard-selector, because only a process that knows all Workspaces "
-            "knows which requests no model takes; remove these options, or set it to false"
-        )
+    _check_scope(plan, scope)
     settings = Settings(
         plan=plan,
         scope=scope,
@@ -128,7 +123,27 @@ def run_command(
         events=events,
         helm=helm_of(file),
     )
+    for text in ignored_settings(options, plan, probe):
+        logger.warning("%s", text)
     run(access_of(kubeconfig, context), settings, health_port=health_port)
+
+
+def _check_scope(plan: PlanSettings, scope: Scope) -> None:
+    """Reject settings that need a process of all Workspaces.
+
+    Raises:
+        click.UsageError: this one is only for some of them; exit code 2.
+    """
+    if plan.body_routing.managed and scope != Scope():
+        raise click.UsageError(
+            "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
+            "the router of a Gateway; remove these options, or set the mode to off and install the router yourself"
+        )
+    if plan.model_index.enabled and scope != Scope():
+        raise click.UsageError(
+            "modelIndex.enabled cannot be combined with --namespace or --shard-selector, because only a process that knows all Workspaces "
+            "knows which requests no model takes; remove these options, or set it to false"
+        )
 
 
 def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | None:

@@ -123,6 +123,12 @@ def index_route(**condition):
 
 
 CASES = {
+    "a setting without effect": (
+        replace(GOOD, settings={**GOOD.settings, "chartCheck": {"enabled": False, "helm": "/bin/helm"}}),
+        WARNING,
+        "chartCheck.helm has no effect: chartCheck.enabled is false",
+        "remove it, or set what it needs",
+    ),
     "no list of models": (INDEX, WARNING, "no Gateway has it yet", "the controller's log says"),
     "a list of models that is not accepted": (
         replace(INDEX, index_routes=[index_route(status="False", reason="NotAllowedByListeners", message="no")]),

@@ -371,7 +371,7 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path, name, words):
 
 def test_plan_shows_what_the_file_decides(written):
     result = CliRunner().invoke(main, ["plan", "-f", QUICKSTART, "-o", "yaml", "--config", str(written(FULL))])
-    kinds = {document["kind"]: document for document in yaml.safe_load_all(result.output)}
+    kinds = {document["kind"]: document for document in yaml.safe_load_all(result.stdout)}
     assert kinds["HTTPRoute"]["spec"]["parentRefs"][0]["sectionName"] == "https"
     assert kinds["HTTPRoute"]["spec"]["rules"][0]["timeouts"] == {"request": "60s"}
     (container,) = kinds["Deployment"]["spec"]["template"]["spec"]["containers"]

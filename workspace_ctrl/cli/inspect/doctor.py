@@ -27,8 +27,8 @@ _COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "red"}
 def doctor_command(*, kubeconfig: Path | None, context: str | None, namespace: str | None, output: str) -> None:
     """Check that the cluster has what Workspaces need.
 
-    Kubernetes, CRDs and their versions, controller and feature gate, Flux, gateway classes and their switches, Gateways, your rights,
-    admission (by a dry-run), registry, GPU labels, clock. Changes nothing; what you may not read is said.
+    Kubernetes, CRDs and their versions, controller, feature gate and settings without effect, Flux, gateway classes and their switches,
+    Gateways, your rights, admission (by a dry-run), registry, GPU labels, clock. Changes nothing; what you may not read is said.
     Exit code: 0; 1 if something is missing, with the ways out.
     """
     access = access_of(kubeconfig, context)

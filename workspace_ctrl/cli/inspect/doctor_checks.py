@@ -19,10 +19,12 @@ from workspace_ctrl.cli.inspect.installed_parts import (
     POOLS,
     WORKSPACES,
     is_running,
+    variables_of,
     version_of,
 )
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.planning.plan_settings import Mode
+from workspace_ctrl.settings.settings_without_effect import document_without_effect
 
 _GATE: Final = "gatewayAPIInferenceExtension"
 _ISTIO: Final = "istio"
@@ -71,7 +73,7 @@ class Finding:
 def findings(facts: ClusterFacts, now: datetime) -> tuple[Finding, ...]:
     """Return the results of all checks; `now` is this machine's time."""
     checks: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
-        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways, _drains, _model_index),
+        *(_kubernetes, _crds, _controller, _gate, _ignored, _flux, _classes, _switches, _gateways, _drains, _model_index),
         *(_rights, _admission, _registry, _gpus),
     )
     return (*(found for check in checks for found in check(facts)), *_clock(facts, now))
@@ -168,6 +170,11 @@ def _gate(facts: ClusterFacts) -> Iterator[Finding]:
         yield _failed("feature gate", f"{_GATE} is off: only model servers are created, and there is no GatewayReady", set_it)
 
 
+def _ignored(facts: ClusterFacts) -> Iterator[Finding]:
+    for text in document_without_effect(facts.settings or {}):
+        yield _doubt("settings", text, "remove it, or set what it needs (docs/settings.md)")
+
+
 def _flux(facts: ClusterFacts) -> Iterator[Finding]:
     if facts.parts.flux is None:
         return
@@ -225,18 +232,12 @@ def _switches(facts: ClusterFacts) -> Iterator[Finding]:
 
 def _istiods(istiods: Sequence[Json], controller: str, profile: GatewayClassProfile) -> Sequence[Json]:
     """Return the Deployments of those that handle the Gateways of `controller`."""
-    return [each for each in istiods if _variables(each).get(_ISTIO_NAME, profile.controller) == controller]
-
-
-def _variables(deployment: Json) -> Mapping[str, str]:
-    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-    found = [entry for container in pod.get("containers") or () for entry in container.get("env") or ()]
-    return {str(entry.get("name")): str(entry.get("value")) for entry in found}
+    return [each for each in istiods if variables_of(each).get(_ISTIO_NAME, profile.controller) == controller]
 
 
 def _istio(istiods: Sequence[Json], profile: GatewayClassProfile) -> Iterator[Finding]:
     for deployment in istiods:
-        is_on = _variables(deployment).get(_ISTIO_SWITCH, "").lower() == "true"
+        is_on = variables_of(deployment).get(_ISTIO_SWITCH, "").lower() == "true"
         where = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
         if is_on:
             yield _ok("InferencePools", f"Istio handles them ({_ISTIO_SWITCH} of {where})")

@@ -91,6 +91,13 @@ def version_of(deployment: Json) -> str:
     return tag if of_flux and tag else str(labels.get("app.kubernetes.io/version") or tag or "unknown")
 
 
+def variables_of(deployment: Json) -> Mapping[str, str]:
+    """Return the environment variables of a Deployment's containers that have a value of their own."""
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    found = [entry for container in pod.get("containers") or () for entry in container.get("env") or ()]
+    return {str(entry.get("name")): str(entry.get("value")) for entry in found}
+
+
 def is_running(deployment: Json) -> bool:
     """Whether a replica of a Deployment is ready."""
     return bool((deployment.get("status") or {}).get("readyReplicas"))
