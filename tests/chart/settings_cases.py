@@ -40,6 +40,7 @@ _RESOURCES = Case(
         {"limits": []},
     ),
 )
+_PRESET_RESOURCES = Case((RESOURCES | {"limits": {"memory": "2Gi"}}, *_RESOURCES.right[1:]), _RESOURCES.wrong)
 _NETWORKS = Case(
     (
         ["127.0.0.0/8", "10.0.0.1", "0.0.0.0/0"],
@@ -102,7 +103,7 @@ CASES = {
     "modelServer.image": Case(("registry.example/vllm:v1", f"registry.example/vllm@{DIGEST}"), ("", "a b", "vllm\n")),
     "modelServer.localWeights": Case(("/opt/kaito/models",), ("/opt/../etc", "models", "/models/")),
     "modelServer.priorityClassName": Case(("models",), ("Models High", "")),
-    "modelServer.resources": _RESOURCES,
+    "modelServer.resources": _PRESET_RESOURCES,
     "modelServer.updates": Case(("OnSpecChange", "Always"), ("Never", "")),
     "modelHub.url": Case(
         ("https://hub.example/mirror", "off", False), ("hub.example", "https://hub.example/", "https://u:p@hub.example", True)

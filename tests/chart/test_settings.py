@@ -166,6 +166,15 @@ def test_quantities_are_of_the_same_form():
 
 
 SENTENCES = [
+    pytest.param(
+        "modelServer",
+        {"resources": {"requests": {"cpu": 1}, "limits": {"nvidia.com/gpu": 1}}},
+        "modelServer.resources must not name nvidia.com/gpu, which follows from the size of the model: remove it.",
+        id="GPUs",
+    ),
+    pytest.param(
+        "modelServer", {"resources": {"requests": {"amd.com/gpu": 1}}}, "resources must not name amd.com/gpu", id="other GPUs"
+    ),
     pytest.param("chartSources", [{}, {"name": "default"}], "chartSources[1] is called default as one before it", id="equal names"),
     pytest.param(
         "chartSources",

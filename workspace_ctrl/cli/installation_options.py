@@ -23,6 +23,7 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
 )
 from workspace_ctrl.planning.resource_requirements import resources_problem
+from workspace_ctrl.planning.vllm.pod_resources import gpus_problem
 from workspace_ctrl.settings.process import (
     DEFAULT_HUB,
     HUB_URL,
@@ -247,6 +248,8 @@ def _resources(text: str | None, resources: Mapping[str, Any]) -> Mapping[str, A
     problem = resources_problem(given)
     if problem or len(requests) != text.count(",") + 1:
         raise click.UsageError(f"--model-server-requests must be requests such as cpu=2,memory=8Gi, not {text!r}")
+    if gpus := gpus_problem(given):
+        raise click.UsageError(f"--model-server-requests {gpus}; remove it")
     return given
 
 

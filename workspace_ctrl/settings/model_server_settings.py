@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from workspace_ctrl.planning.plan_settings import BudgetSettings
 from workspace_ctrl.planning.preset.installed_environment import CertificateBundle, environment_problem
 from workspace_ctrl.settings.stanza import Stanza
-from workspace_ctrl.settings.value_types import CountOrPercentage, DataKey, Folder, Image, Name, Resources, VariableName
+from workspace_ctrl.settings.value_types import CountOrPercentage, DataKey, Folder, Image, Name, PresetResources, VariableName
 
 
 class DisruptionBudgetStanza(Stanza):
@@ -45,7 +45,7 @@ class ModelServerSettings(Stanza):
     image: Image | None = None
     local_weights: Folder | None = None
     priority_class_name: Name | None = None
-    resources: Resources | None = None
+    resources: PresetResources | None = None
     updates: Literal["OnSpecChange", "Always"] = "OnSpecChange"
 
     @model_validator(mode="after")

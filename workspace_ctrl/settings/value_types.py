@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.catalog.gateway_classes import gateway_classes
 from workspace_ctrl.planning.resource_requirements import resources_problem
+from workspace_ctrl.planning.vllm.pod_resources import gpus_problem
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL
 
 
@@ -103,3 +104,14 @@ def _right_resources(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Resources = Annotated[dict[str, Any], AfterValidator(_right_resources)]
+
+
+def _without_gpus(value: dict[str, Any]) -> dict[str, Any]:
+    problem = gpus_problem(value)
+    if problem:
+        raise PydanticCustomError("rule", "{problem}; remove it", {"problem": problem})
+    return value
+
+
+PresetResources = Annotated[Resources, AfterValidator(_without_gpus)]
+"""Of the containers of presets, whose GPUs the sizing decides about."""

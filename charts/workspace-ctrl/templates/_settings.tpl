@@ -4,6 +4,13 @@
 {{- range include "workspace-ctrl.unsigned" (list "bodyBasedRouting.chart" (.Values.bodyBasedRouting.chart | default dict)) | fromJsonArray }}
 {{- $problems = append $problems . }}
 {{- end }}
+{{- $resources := .Values.modelServer.resources | default dict }}
+{{- $named := concat (keys ($resources.requests | default dict)) (keys ($resources.limits | default dict)) }}
+{{- range $named | uniq | sortAlpha }}
+{{- if regexMatch "^(nvidia\\.com|amd\\.com|gpu\\.intel\\.com)/" . }}
+{{- $problems = append $problems (printf "modelServer.resources must not name %s, which follows from the size of the model: remove it." .) }}
+{{- end }}
+{{- end }}
 {{- with .Values.scope.shardSelector }}
 {{- if not (regexMatch (include "workspace-ctrl.selectorPattern" $) .) }}
 {{- $problems = append $problems (printf "scope.shardSelector: %s is no label selector: write one such as shard=a, or shard in (a,b),!paused." .) }}

@@ -186,6 +186,13 @@ def test_requests_that_are_none_are_refused(text):
     assert f"--model-server-requests must be requests such as cpu=2,memory=8Gi, not {text!r}" in result.stderr
 
 
+def test_requests_of_gpus_are_refused_because_the_sizing_decides_about_them():
+    result = plan(document("one", PHI), "--model-server-requests", "cpu=1,nvidia.com/gpu=2")
+    assert result.exit_code == 2
+    said = "--model-server-requests must not name nvidia.com/gpu, which follows from the size of the model; remove it"
+    assert said in result.stderr
+
+
 def test_a_value_that_is_not_for_a_workspace_to_set_refuses_it():
     text = document("one", PHI).replace("---", "gateway: {endpointPicker: {values: {x: 1}}}")
     result = plan(text)

@@ -294,6 +294,11 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         ),
         pytest.param("modelServer: {env: [{name: A, value: 1}]}", "in quotes if it looks like a number", id="value of a variable"),
         pytest.param("modelServer: {caBundle: {configMap: a, key: ../b}}", "caBundle.key must be a key of a ConfigMap", id="key"),
+        pytest.param(
+            "modelServer: {resources: {limits: {nvidia.com/gpu: 2}}}",
+            "modelServer.resources must not name nvidia.com/gpu, which follows from the size of the model; remove it",
+            id="GPUs",
+        ),
         pytest.param("modelServer: {resources: {cpu: 1}}", "modelServer.resources must contain only requests", id="resources"),
         pytest.param(
             "endpointPicker: {resources: {request: {cpu: 1}}}",

@@ -62,8 +62,12 @@ def _check(asked: Mapping[str, Any]) -> None:
     problem = resources_problem(asked)
     if problem:
         raise SpecError(FIELD, problem, "correct it, or remove it")
-    gpus = next((name for quantities in asked.values() for name in quantities if name.startswith(_GPU_PREFIXES)), None)
-    if gpus is not None:
-        raise SpecError(
-            FIELD, f"must not name {gpus}, which follows from the size of the model", "remove it, or use resource.partition"
-        )
+    gpus = gpus_problem(asked)
+    if gpus:
+        raise SpecError(FIELD, gpus, "remove it, or use resource.partition")
+
+
+def gpus_problem(given: Mapping[str, Any]) -> str:
+    """Return that valid requests and limits name GPUs, as the end of a sentence that begins with their path; empty if they do not."""
+    gpus = next((name for quantities in given.values() for name in quantities if name.startswith(_GPU_PREFIXES)), None)
+    return f"must not name {gpus}, which follows from the size of the model" if gpus is not None else ""
