@@ -261,12 +261,14 @@ def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value 
 
 
 def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
-    """Return the default chart; with another URL or version, the digest in the file does not apply."""
+    """Return the default chart: that of the file, with the options.
+
+    Raises:
+        click.UsageError: the chart is not known, or the options would undo a pin of the file; exit code 2.
+    """
     url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
-    digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
-    layout, allowed = (chart.layout, chart.allowed_digests) if url == chart.url else ("", ())
-    insecure = options["chart_insecure"] or chart.insecure
-    chosen = replace(chart, url=url, version=version, digest=digest, allowed_digests=allowed, layout=layout, insecure=insecure)
+    _check_pins(options, chart)
+    chosen = replace(chart, url=url, version=version, insecure=options["chart_insecure"] or chart.insecure)
     try:
         TypeAdapter(Url).validate_python(url)
         find_layout(chosen.values_of, version)
@@ -275,6 +277,24 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
     except UnknownChartError as error:
         raise click.UsageError(str(error)) from None
     return chosen
+
+
+def _check_pins(options: InstallationOptions, chart: ChartSource) -> None:
+    """Reject options for another chart than that whose digests or layout the file has: no command line takes a pin away in silence.
+
+    Raises:
+        click.UsageError: there is such an option; exit code 2.
+    """
+    of_url = [name for name, value in (("allowedDigests", chart.allowed_digests), ("layout", chart.layout)) if value]
+    of_both = ["digest"] if chart.digest else []
+    for option, given, there, lost in (
+        ("--chart-url", options["chart_url"], chart.url, of_both + of_url),
+        ("--chart-version", options["chart_version"], chart.version, of_both),
+    ):
+        if lost and given and given != there:
+            kept = f"{' and '.join(lost)} of chartSources[0] in {options['config']} would be lost, set for {there}"
+            fields = ", ".join((option.removeprefix("--chart-"), *lost[:-1]))
+            raise click.UsageError(f"with {option} {given}, {kept}; set {fields} and {lost[-1]} in the file instead")
 
 
 def _parse_gateway(text: str) -> GatewayChoice:

@@ -195,14 +195,62 @@ def test_options_go_before_the_file(written):
         written(FULL),
         feature_gates="gatewayAPIInferenceExtension=false",
         gateway="other/gateway",
-        chart_url="oci://registry.example/inferencepool",
         model_server_image="registry.example/vllm:v2",
     )
     assert (changed.gateway_extension, changed.gateway) == (False, GatewayChoice("other", "gateway"))
-    assert (changed.chart.url, changed.chart.secret) == ("oci://registry.example/inferencepool", "login")
-    assert changed.chart.digest == ""  # that of another address
     assert changed.charts[1].name == "upstream"
     assert changed.model_server_image == "registry.example/vllm:v2"
+
+
+def test_options_name_another_chart_than_the_file_where_that_is_not_pinned(written):
+    file = written("chartSources: [{version: v1.4.0, secretRef: {name: login}}, {name: fork, layout: inferencepool}]")
+    chart = settings_of(file, chart_url="oci://registry.example/inferencepool", chart_version="v1.5.0", chart_insecure=True).chart
+    assert chart == ChartSource(url="oci://registry.example/inferencepool", version="v1.5.0", insecure=True, secret="login")
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "value", "words"),
+    [
+        pytest.param(
+            f"digest: {DIGEST}",
+            "chart_version",
+            "v1.4.0",
+            "with --chart-version v1.4.0, digest of chartSources[0] in FILE would be lost, set for v1.5.0; "
+            "set version and digest in the file instead",
+            id="version of a digest",
+        ),
+        pytest.param(
+            f"digest: {DIGEST}, layout: inferencepool",
+            "chart_url",
+            "oci://b/fork",
+            "with --chart-url oci://b/fork, digest and layout of chartSources[0] in FILE would be lost, set for oci://a/fork; "
+            "set url, digest and layout in the file instead",
+            id="address of a digest",
+        ),
+        pytest.param(
+            f"allowedDigests: {{v1.4.0: {DIGEST}}}, layout: inferencepool",
+            "chart_url",
+            "oci://b/fork",
+            "with --chart-url oci://b/fork, allowedDigests and layout of chartSources[0] in FILE would be lost, set for oci://a/fork; "
+            "set url, allowedDigests and layout in the file instead",
+            id="address of digests that Workspaces choose",
+        ),
+    ],
+)
+def test_no_option_takes_a_pin_of_the_file_away(written, source, option, value, words):
+    layout = "layout" in source
+    file = written(f"chartSources: [{{url: oci://a/{'fork' if layout else 'inferencepool'}, {source}}}]")
+    with pytest.raises(click.UsageError) as refusal:
+        settings_of(file, **{option: value})
+    assert str(refusal.value) == words.replace("FILE", str(file))
+
+
+def test_an_option_that_repeats_the_file_leaves_its_pin(written):
+    same = {"chart_url": "oci://registry.example:5000/charts/inferencepool", "chart_version": "v1.5.0"}
+    assert settings_of(written(FULL), **same).chart == settings_of(written(FULL)).chart
+    allowed = written(f"chartSources: [{{url: oci://a/fork, layout: inferencepool, allowedDigests: {{v1.5.0: {DIGEST}}}}}]")
+    chart = settings_of(allowed, chart_version="v1.4.0").chart  # each of these digests is for a version of its own
+    assert (chart.version, chart.layout, chart.allowed_digests) == ("v1.4.0", "inferencepool", (("v1.5.0", DIGEST),))
 
 
 def test_a_fork_has_the_values_of_the_chart_that_it_names_and_names_of_its_own(written):
