@@ -8,13 +8,15 @@ from itertools import zip_longest
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
+import yaml
 
 from e2e.cluster.chart import SOURCE
 from tests.chart.helm import GATE, find, refusal, render
 from tests.chart.settings_cases import BESIDE, CASES, DIGEST, NOT_IN_THE_CHART, SET_BY_THE_CHART
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.charts import UnknownChartError, chart_layouts, find_layout
+from workspace_ctrl.catalog.charts import ChartValue, UnknownChartError, chart_layouts, find_layout
 from workspace_ctrl.planning import resource_requirements
+from workspace_ctrl.planning.chart.picker_settings_without_effect import keys_by_chart
 from workspace_ctrl.planning.chart.value_validation import MOST_LEVELS
 from workspace_ctrl.planning.chart.values import check_installed, protected_paths
 from workspace_ctrl.planning.plan_settings import ChartSource
@@ -229,8 +231,7 @@ OF_OLD = {"chartSources": [{"version": "v1.1.0"}]}
 
 @pytest.mark.parametrize(("stanza", "value", "words"), SENTENCES)
 def test_what_the_schema_cannot_say_is_said_in_words(stanza, value, words):
-    said = refusal({stanza: value})
-    assert words in said
+    assert all(words in refusal({**gate, stanza: value}) for gate in ({}, GATE))
     others = LLM_D if "router.epp" in words else {}
     assert problem({**others, stanza: value})
 
@@ -276,6 +277,14 @@ def test_the_charts_are_those_that_the_controller_knows():
     names = {layout.name for layout in chart_layouts()}
     assert set(SCHEMA["properties"]["chartSources"]["items"]["properties"]["layout"]["enum"]) == names
     assert (ChartSource().values_of, ChartSource().version) == ("inferencepool", "v1.5.0")  # of a source that names none
+
+
+def test_the_keys_of_charts_are_those_that_the_controller_knows():
+    text = (SOURCE / "templates" / "_settings.tpl").read_text()
+    known = yaml.safe_load(text.partition('define "workspace-ctrl.knownCharts" -}}')[2].partition("{{- end }}")[0])
+    assert {name: frozenset(chart["keys"]) for name, chart in known.items()} == keys_by_chart()
+    pickers = {(layout.name, layout.values[ChartValue.REPLICAS]) for layout in chart_layouts()}
+    assert {(name, f"{chart['picker']}.replicas") for name, chart in known.items()} == pickers
 
 
 def test_values_that_the_controller_sets_are_refused():

@@ -481,7 +481,8 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
         ),
         pytest.param(
             GATE | {"probe": {"tokenGateways": ["a/b"]}},
-            "probe.tokenGateways has no effect: there is no probe.secret with a token or a client certificate.",
+            "probe.tokenGateways has no effect: there is no probe.secret with a token or a client certificate, so statuses only quote the "
+            "responses of these Gateways.",
             id="no token",
         ),
         pytest.param(
@@ -489,6 +490,70 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
             "the token or client certificate of probe.secret has no effect: it is sent only to probe.tokenGateways, or else to gateway, "
             "and neither is set.",
             id="a token for no Gateway",
+        ),
+        pytest.param(
+            {"timeout": "900s"},
+            "timeout (but on how long pods of presets may take to end) has no effect: featureGates.gatewayAPIInferenceExtension is false.",
+            id="the timeout of no route",
+        ),
+        pytest.param(
+            GATE | {"gateway": {"namespace": "a", "name": "b"}, "gatewayNamespaces": ["a"]},
+            "gatewayNamespaces (on the choice of a Gateway) has no effect: gateway is set.",
+            id="namespaces beside a Gateway",
+        ),
+        pytest.param(
+            GATE | {"chartCheck": {"helm": "/bin/helm"}},
+            "chartCheck.helm has no effect: chartCheck.enabled is false.",
+            id="a Helm that is not run",
+        ),
+        pytest.param(
+            {"modelServer": {"disruptionBudget": {"enabled": False, "maxUnavailable": 2}}},
+            "modelServer.disruptionBudget.maxUnavailable has no effect: modelServer.disruptionBudget.enabled is false.",
+            id="no budgets",
+        ),
+        pytest.param(
+            {"modelHub": {"url": False, "networks": ["127.0.0.0/8"]}},
+            "modelHub.networks has no effect: modelHub.url is off.",
+            id="no hub",
+        ),
+        pytest.param(
+            {"autoscaling": {"prometheus": {"url": "http://prometheus:9090"}}},
+            "autoscaling.prometheus has no effect: autoscaling.enabled is false.",
+            id="no autoscaling",
+        ),
+        pytest.param(
+            {"modelIndex": {"namespaces": ["a"]}},
+            "modelIndex.namespaces has no effect: modelIndex.enabled is false.",
+            id="no list of models",
+        ),
+        pytest.param(
+            GATE | {"endpointPicker": {"replicas": 2, "values": {"inferenceExtension": {"replicas": 3}}}},
+            "endpointPicker.replicas has no effect: endpointPicker.values.inferenceExtension.replicas decides.",
+            id="replicas twice",
+        ),
+        pytest.param(
+            GATE
+            | {
+                "endpointPicker": {
+                    "resources": {"requests": {"cpu": 1, "memory": "1Gi"}},
+                    "values": {"inferenceExtension": {"resources": {"limits": {"memory": "2Gi"}}}},
+                }
+            },
+            "endpointPicker.resources.requests.memory has no effect: endpointPicker.values.inferenceExtension.resources decides about "
+            "memory.",
+            id="a quantity twice",
+        ),
+        pytest.param(
+            GATE | {"endpointPicker": {"values": {"router": {"epp": {"replicas": 2}}}}},
+            "endpointPicker.values.router has no effect: it belongs to the chart llm-d-router-gateway, which no source of chartSources "
+            "has.",
+            id="values of a chart that is no source",
+        ),
+        pytest.param(
+            GATE | {"endpointPicker": {"allowedValues": ["inferenceExtenson.env"]}},
+            "inferenceExtenson.env in endpointPicker.allowedValues has no effect: no key of that name is known of inferencepool, but "
+            "experimentalHttpRoute, inferenceExtension, inferenceObjectives, inferencePool, istio, provider.",
+            id="a misspelt key",
         ),
         pytest.param(
             {"admission": {"issuerRef": {"kind": "ClusterIssuer", "name": "x"}}},
@@ -524,9 +589,29 @@ def test_notes_name_values_without_effect_and_why(values, said):
                 "bodyBasedRouting": {"mode": "managed", "values": {"bbr": {}}},
                 "modelServer": {"updates": "Always"},
                 "rbac": {"kthena": True},
+                "chartSources": [{}, {"name": "llm-d", "url": "oci://r/llm-d-router-gateway", "version": "v0.10.0"}],
+                "endpointPicker": {
+                    "replicas": 2,
+                    "resources": {"requests": {"cpu": 1}},
+                    "values": {
+                        "inferenceExtension": {"replicas": 3, "resources": {"requests": {"cpu": 2}}},
+                        "router": {},
+                        "global": {},
+                    },
+                    "allowedValues": ["inferenceExtension.env", "router.epp.env"],
+                },
             },
             id="all with effect",
         ),
+        pytest.param(
+            GATE
+            | {
+                "chartSources": [{"url": "oci://r/fork", "layout": "inferencepool"}],
+                "endpointPicker": {"values": {"ours": {"a": 1}}},
+            },
+            id="a key of a fork",
+        ),
+        pytest.param(SETTINGS | {"mode": "managed", "gatewayNamespaces": []}, id="every setting"),
         pytest.param(GATE | {"scope": {"namespaces": ["a"], "gatewaysEverywhere": False}}, id="a scope"),
         pytest.param({"mode": "companion", **GATE}, id="beside KAITO"),
     ],

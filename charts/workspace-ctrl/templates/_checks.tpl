@@ -149,9 +149,10 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- $found := list }}
 {{- if not (include "workspace-ctrl.gatewaySide" .) }}
 {{- $set := list }}
-{{- range list "gateway" "gatewayNamespaces" "gatewayClasses" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "helmRelease" "timeout" "probe" "bodyBasedRouting" }}
+{{- range list "gateway" "gatewayNamespaces" "gatewayClasses" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "helmRelease" "probe" "bodyBasedRouting" }}
 {{- if get $.Values . }}{{ $set = append $set . }}{{ end }}
 {{- end }}
+{{- if .Values.timeout }}{{ $set = append $set "timeout (but on how long pods of presets may take to end)" }}{{ end }}
 {{- if .Values.rbac.kthena }}{{ $set = append $set "rbac.kthena" }}{{ end }}
 {{- with $set }}{{ $found = append $found (dict "values" . "why" "featureGates.gatewayAPIInferenceExtension is false") }}{{ end }}
 {{- end }}
@@ -209,7 +210,7 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- $found = append $found (dict "values" $set "why" "probe.mode is off") }}
 {{- end }}
 {{- else if and .Values.probe.tokenGateways (not .Values.probe.secret) }}
-{{- $found = append $found (dict "values" (list "probe.tokenGateways") "why" "there is no probe.secret with a token or a client certificate") }}
+{{- $found = append $found (dict "values" (list "probe.tokenGateways") "why" "there is no probe.secret with a token or a client certificate, so statuses only quote the responses of these Gateways") }}
 {{- else if and .Values.probe.secret (not .Values.probe.tokenGateways) (not .Values.gateway) }}
 {{- $found = append $found (dict "values" (list "the token or client certificate of probe.secret") "why" "it is sent only to probe.tokenGateways, or else to gateway, and neither is set") }}
 {{- end }}
@@ -222,5 +223,5 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- $found = append $found (dict "values" (list "admission.caBundle") "why" "admission.certificates is not existing") }}
 {{- end }}
 {{- end }}
-{{- toJson $found }}
+{{- toJson (concat $found (include "workspace-ctrl.settingsWithoutEffect" . | fromJsonArray)) }}
 {{- end }}

@@ -29,10 +29,19 @@
 {{- printf "^%s(,%s)*$" $requirement $requirement }}
 {{- end }}
 
-{{- /* Charts and the versions of them whose values are known (workspace_ctrl/catalog/data/charts.yaml), and single versions that are not supported. */ -}}
+{{- /* Charts and the versions of them whose values are known (workspace_ctrl/catalog/data/charts.yaml), single versions that are not supported,
+the first keys of their values, and where those of the endpoint picker are. */ -}}
 {{- define "workspace-ctrl.knownCharts" -}}
-inferencepool: {versions: ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"], refused: [1.0.0, 1.3.0-rc.1, 1.3.0-rc.2]}
-llm-d-router-gateway: {versions: ["0.9", "0.10"], refused: [0.10.0-rc.1]}
+inferencepool:
+  versions: ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"]
+  refused: [1.0.0, 1.3.0-rc.1, 1.3.0-rc.2]
+  keys: [experimentalHttpRoute, inferenceExtension, inferenceObjectives, inferencePool, istio, provider]
+  picker: inferenceExtension
+llm-d-router-gateway:
+  versions: ["0.9", "0.10"]
+  refused: [0.10.0-rc.1]
+  keys: [experimentalHttpRoute, httpRoute, inferenceObjectives, provider, router]
+  picker: router.epp
 {{- end }}
 
 {{- define "workspace-ctrl.chartSourceProblems" -}}
@@ -121,4 +130,91 @@ llm-d-router-gateway: {versions: ["0.9", "0.10"], refused: [0.10.0-rc.1]}
 {{- end }}
 {{- end }}
 {{- toJson $problems }}
+{{- end }}
+
+{{- /* Settings that have no effect beside the others, as in valuesWithoutEffect (workspace_ctrl/settings/settings_without_effect.py). */ -}}
+{{- define "workspace-ctrl.settingsWithoutEffect" -}}
+{{- $found := list }}
+{{- if include "workspace-ctrl.gatewaySide" . }}
+{{- if and .Values.gateway .Values.gatewayNamespaces }}
+{{- $found = append $found (dict "values" (list "gatewayNamespaces (on the choice of a Gateway)") "why" "gateway is set") }}
+{{- end }}
+{{- if and .Values.chartCheck.helm (not .Values.chartCheck.enabled) }}
+{{- $found = append $found (dict "values" (list "chartCheck.helm") "why" "chartCheck.enabled is false") }}
+{{- end }}
+{{- $found = concat $found (include "workspace-ctrl.pickerSettingsWithoutEffect" . | fromJsonArray) }}
+{{- end }}
+{{- if not (include "workspace-ctrl.companion" .) }}
+{{- $budget := .Values.modelServer.disruptionBudget | default dict }}
+{{- if and $budget.maxUnavailable (hasKey $budget "enabled") (not $budget.enabled) }}
+{{- $why := "modelServer.disruptionBudget.enabled is false" }}
+{{- $found = append $found (dict "values" (list "modelServer.disruptionBudget.maxUnavailable") "why" $why) }}
+{{- end }}
+{{- if and .Values.modelHub.networks (has (toString .Values.modelHub.url) (list "off" "false")) }}
+{{- $found = append $found (dict "values" (list "modelHub.networks") "why" "modelHub.url is off") }}
+{{- end }}
+{{- end }}
+{{- if and .Values.autoscaling.prometheus (not .Values.autoscaling.enabled) }}
+{{- $found = append $found (dict "values" (list "autoscaling.prometheus") "why" "autoscaling.enabled is false") }}
+{{- end }}
+{{- if and (ne (toString .Values.modelIndex.namespaces) "same") (not .Values.modelIndex.enabled) }}
+{{- $found = append $found (dict "values" (list "modelIndex.namespaces") "why" "modelIndex.enabled is false") }}
+{{- end }}
+{{- toJson $found }}
+{{- end }}
+
+{{- /* Of endpointPicker (workspace_ctrl/planning/chart/picker_settings_without_effect.py). */ -}}
+{{- define "workspace-ctrl.pickerSettingsWithoutEffect" -}}
+{{- $known := include "workspace-ctrl.knownCharts" . | fromYaml }}
+{{- $picker := .Values.endpointPicker }}
+{{- $charts := list }}
+{{- $isFork := false }}
+{{- range .Values.chartSources | default (list dict) }}
+{{- $charts = append $charts (.layout | default (splitList "/" (.url | default "inferencepool") | last)) }}
+{{- if .layout }}{{ $isFork = true }}{{ end }}
+{{- end }}
+{{- $charts = $charts | uniq | sortAlpha }}
+{{- $keys := list "global" }}
+{{- $replicas := list }}
+{{- $overruled := dict }}
+{{- range $charts }}
+{{- $chart := get $known . | default (dict "keys" list "picker" "unknown") }}
+{{- $keys = concat $keys $chart.keys }}
+{{- $path := printf "%s.replicas" $chart.picker }}
+{{- if include "workspace-ctrl.valueAt" (list $picker.values $path) }}{{ $replicas = append $replicas (printf "endpointPicker.values.%s" $path) }}{{ end }}
+{{- $path = printf "%s.resources" $chart.picker }}
+{{- $resources := get (include "workspace-ctrl.valueAt" (list $picker.values $path) | fromJson) "value" | default dict }}
+{{- range concat (keys ($resources.requests | default dict)) (keys ($resources.limits | default dict)) | uniq }}
+{{- $_ := set $overruled . (append (get $overruled . | default list) (printf "endpointPicker.values.%s" $path)) }}
+{{- end }}
+{{- end }}
+{{- $found := list }}
+{{- if and $picker.replicas (eq (len $replicas) (len $charts)) }}
+{{- $found = append $found (dict "values" (list "endpointPicker.replicas") "why" (printf "%s decides" (join " or " $replicas))) }}
+{{- end }}
+{{- range $kind, $quantities := $picker.resources }}
+{{- range $name, $_ := $quantities }}
+{{- $places := get $overruled $name | default list }}
+{{- if eq (len $places) (len $charts) }}
+{{- $values := list (printf "endpointPicker.resources.%s.%s" $kind $name) }}
+{{- $found = append $found (dict "values" $values "why" (printf "%s decides about %s" (join " or " $places) $name)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $named := dict }}
+{{- range $key, $_ := $picker.values }}{{ $_ := set $named (printf "endpointPicker.values.%s" $key) $key }}{{ end }}
+{{- range $picker.allowedValues }}{{ $_ := set $named (printf "%s in endpointPicker.allowedValues" .) (splitList "." . | first) }}{{ end }}
+{{- range $place, $key := $named }}
+{{- $owner := "" }}
+{{- range $name, $chart := $known }}{{ if has $key $chart.keys }}{{ $owner = $name }}{{ end }}{{ end }}
+{{- if has $key $keys }}
+{{- else if $owner }}
+{{- $why := printf "it belongs to the chart %s, which no source of chartSources has" $owner }}
+{{- $found = append $found (dict "values" (list $place) "why" $why) }}
+{{- else if not $isFork }}
+{{- $why := printf "no key of that name is known of %s, but %s" (join " and " $charts) (without $keys "global" | uniq | sortAlpha | join ", ") }}
+{{- $found = append $found (dict "values" (list $place) "why" $why) }}
+{{- end }}
+{{- end }}
+{{- toJson $found }}
 {{- end }}

@@ -61,7 +61,7 @@ def _values(places: Sequence[Path]) -> str:
 
 def _why_unread(key: str, charts: Sequence[ChartSource]) -> str:
     """Return why no chart of the sources reads the values under `key`, as the end of a sentence; empty if one does, or may do so."""
-    keys = _keys_by_chart()
+    keys = keys_by_chart()
     names = sorted({source.values_of for source in charts})
     known = sorted(frozenset[str]().union(*(keys[name] for name in names)))
     if key in known or key in _OF_HELM:
@@ -75,7 +75,7 @@ def _why_unread(key: str, charts: Sequence[ChartSource]) -> str:
     return f"has no effect that is known: {' and '.join(names)} has no such key; {remedy}" if remedy else ""
 
 
-def _keys_by_chart() -> Mapping[str, frozenset[str]]:
+def keys_by_chart() -> Mapping[str, frozenset[str]]:
     """Return the first keys of each chart's values, in any version: those of our decisions, and others that its traps name."""
     roots: dict[str, frozenset[str]] = {}
     for layout in chart_layouts():
