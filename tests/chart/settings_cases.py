@@ -51,7 +51,7 @@ _NETWORKS = Case(
     (["999.1.1.1/8"], ["10.0.0.0/33"], ["fe80::/129"], ["localhost"], ["10.0.0"], "127.0.0.0/8"),
 )
 CASES = {
-    "mode": Case(("managed", "companion"), ("both", "")),
+    "mode": Case(("managed", "companion"), ("both", "", ["managed"])),
     "featureGates.gatewayAPIInferenceExtension": Case((True,), ("yes", 1)),
     "gateway.namespace": _NAMESPACE,
     "gateway.name": _NAME,
@@ -112,7 +112,7 @@ CASES = {
     "helmRelease.serviceAccountName": _NAME,
     "restrictedFields": Case(("allow", "deny"), ("no", True)),
     "timeout": Case(("600s", "1h30m", "0s"), ("5 minutes", "s", 600)),
-    "probe.mode": Case(("models", "completion", "off", False), ("often", True)),
+    "probe.mode": Case(("models", "completion", "off", False), ("often", True, {})),
     "probe.interval": Case((1, 30.5), (0, "30", 0.5)),
     "probe.secret.namespace": _NAMESPACE,
     "probe.secret.name": _NAME,

@@ -54,13 +54,13 @@ _DEFAULT_PROBE = ProbeSettings()
 def _probe_mode(given: object) -> object:
     """Return the mode; YAML reads an unquoted `off` as false."""
     text = "off" if given is False else given
-    if text not in set(ProbeMode):
+    if text not in list(ProbeMode):  # which, unlike a set, compares with what has no hash
         raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(ProbeMode)})
     return ProbeMode(str(text))
 
 
 def _mode(given: object) -> object:
-    if given not in set(Mode):
+    if given not in list(Mode):
         raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(Mode)})
     return Mode(str(given))
 

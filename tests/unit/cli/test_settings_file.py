@@ -280,6 +280,8 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("gatewy: {}", "gatewy is not known; did you mean gateway?", id="misspelt"),
         pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; use one of", id="deeper"),
         pytest.param("chartSources: [{url: a, versoin: v1}]", "chartSources[0].versoin is not known; did you mean", id="in a list"),
+        pytest.param("mode: [managed]", "mode must be one of managed, companion", id="list for a mode"),
+        pytest.param("probe: {mode: {}}", "probe.mode must be one of off, models, completion", id="mapping for a mode"),
         pytest.param("probe: {mode: often}", "probe.mode must be one of off, models, completion", id="probe"),
         pytest.param("featureGates: {magic: true}", "featureGates.magic is not known", id="gate"),
         pytest.param(
