@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import isfinite
 from typing import Any
@@ -47,7 +47,7 @@ from workspace_ctrl.load.server_figures import parse_counters
 from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge, judge_change
-from workspace_ctrl.planning.chart.values import PROTECTED, PoolValues, chart_values
+from workspace_ctrl.planning.chart.values import PROTECTED, PoolValues, chart_values, check_installed
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import Mode, PickerSettings, PlanSettings
@@ -67,6 +67,7 @@ from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 from workspace_ctrl.settings.settings_file import SettingsError, parse_settings_file
+from workspace_ctrl.settings.settings_without_effect import settings_without_effect
 from workspace_ctrl.settings.workspace_scope import SelectorError
 from workspace_ctrl.settings.workspace_scope import parse_selector as parse_scope
 
@@ -240,11 +241,17 @@ def check_yaml_of_files(data: bytes) -> None:
 
 
 def check_settings_file(data: bytes) -> None:
-    """A settings file is settings, or refused in one sentence."""
+    """A settings file is settings, or refused in one sentence; each setting without effect is told in one."""
     try:
-        parse_settings_file(data.decode(errors="surrogateescape")).plan_settings()
-    except SettingsError as error:
+        file = parse_settings_file(data.decode(errors="surrogateescape"))
+        plan = file.plan_settings()
+        check_installed(plan)
+    except (SettingsError, SpecError) as error:
         assert_message(str(error))
+        return
+    for is_on in (False, True):
+        for text in settings_without_effect(file, replace(plan, gateway_extension=is_on), file.probe.settings()):
+            assert_message(text)
 
 
 # -- Records

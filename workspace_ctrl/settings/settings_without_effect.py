@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.planning.chart.picker_settings_without_effect import picker_settings_without_effect
+from workspace_ctrl.planning.chart.values import check_installed
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
 from workspace_ctrl.settings.settings_file import SettingsFile
@@ -34,12 +36,13 @@ def settings_without_effect(file: SettingsFile, plan: PlanSettings, probe: Probe
 
 
 def document_without_effect(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return these sentences for the settings file of another process, whose options are not known; none if it is of another version."""
+    """Return these sentences for the settings file of another process, whose options are not known; none if this one would refuse it."""
     try:
         file = SettingsFile.model_validate(document)
-    except ValidationError:
+        plan = replace(file.plan_settings(), model_hub=file.model_hub.settings().url if file.model_hub is not None else "")
+        check_installed(plan)
+    except (ValidationError, SpecError):
         return ()
-    plan = replace(file.plan_settings(), model_hub=file.model_hub.settings().url if file.model_hub is not None else "")
     return tuple(settings_without_effect(file, plan, file.probe.settings()))
 
 

@@ -11,6 +11,7 @@ from workspace_ctrl.settings.settings_without_effect import document_without_eff
 
 DIGEST = "sha256:" + "a" * 64
 GATE = "featureGates: {gatewayAPIInferenceExtension: true}\n"
+ON = {"featureGates": {"gatewayAPIInferenceExtension": True}}
 COMPANION = f"mode: companion\n{GATE}"
 LLM_D = "{name: llm-d, url: 'oci://registry.example/llm-d-router-gateway', version: v0.10.0}"
 OFF = "has no effect: the feature gate gatewayAPIInferenceExtension is off"
@@ -255,5 +256,9 @@ def test_the_file_of_another_process_is_told_of_as_far_as_it_is_known():
     assert document_without_effect({"sharedPaths": ["/models"]}) == (f"sharedPaths {OFF}",)
     assert document_without_effect({"modelHub": {"networks": ["127.0.0.0/8"]}}) == ()
     assert document_without_effect({"ofALaterVersion": {}}) == ()
+    assert (
+        document_without_effect({**ON, "endpointPicker": {"resources": {}, "values": {"inferenceExtension": {"resources": 5}}}})
+        == ()
+    )
     with pytest.raises(SettingsError):
         parse_settings_file("ofALaterVersion: {}")

@@ -1,14 +1,19 @@
 """Settings of the installation for its endpoint pickers that no chart of its sources heeds: no reason to refuse them, but to say so."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
+from workspace_ctrl.api.errors import field_path
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, chart_layouts, find_layout, value_at
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings
 
 _OF_HELM: Final = frozenset({"global"})
 """Keys that every chart has."""
+_QUOTED: Final = 64
+"""Characters of a path that a message quotes."""
 _NEAR: Final = 0.75
 """How close a key must be to count as misspelt."""
 
@@ -27,10 +32,10 @@ def picker_settings_without_effect(
         yield from _resources(layouts, picker)
     for key in picker.values:
         if why := _why_unread(key, charts):
-            yield f"endpointPicker.values.{key} {why}"
+            yield f"{field_path(('endpointPicker', 'values', key))} {why}"
     for index, entry in enumerate(picker.allowed_values):
         if why := _why_unread(entry.partition(".")[0], charts):
-            yield f"endpointPicker.allowedValues[{index}], {entry}, {why}"
+            yield f"endpointPicker.allowedValues[{index}], {excerpt(entry, _QUOTED)}, {why}"
 
 
 def _set_places(layouts: Sequence[ChartLayout], picker: PickerSettings, decision: ChartValue) -> list[Path]:
@@ -52,7 +57,8 @@ def _resources(layouts: Sequence[ChartLayout], picker: PickerSettings) -> Iterat
     for kind, quantities in picker.resources.items():
         for name in quantities:
             if name in overruled:
-                yield f"endpointPicker.resources.{kind}.{name} has no effect: {_values(places)} decides about {name}"
+                where = field_path(("endpointPicker", "resources", kind, name))
+                yield f"{where} has no effect: {_values(places)} decides about {excerpt(name, _QUOTED)}"
 
 
 def _values(places: Sequence[Path]) -> str:
@@ -71,10 +77,11 @@ def _why_unread(key: str, charts: Sequence[ChartSource]) -> str:
         return f"has no effect: it belongs to the chart {owners[0]}, which no source of chartSources has"
     # A fork may have further keys.
     is_open = any(source.layout for source in charts)
-    remedy = suggestion(key, known, "" if is_open else f"known are {', '.join(known)}", _NEAR)
+    remedy = suggestion(key[:_QUOTED], known, "" if is_open else f"known are {', '.join(known)}", _NEAR)
     return f"has no effect that is known: {' and '.join(names)} has no such key; {remedy}" if remedy else ""
 
 
+@cache
 def keys_by_chart() -> Mapping[str, frozenset[str]]:
     """Return the first keys of each chart's values, in any version: those of our decisions, and others that its traps name."""
     roots: dict[str, frozenset[str]] = {}
