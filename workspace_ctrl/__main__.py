@@ -23,13 +23,16 @@ def _run(module: str, function: str) -> None:
 
     Until here only this module is imported, in a millisecond; what comes before is Python's own start.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in the background of a script
+    if not is_ignored:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         getattr(import_module(module), function)()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if not is_ignored:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

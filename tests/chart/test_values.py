@@ -137,14 +137,6 @@ def container_of(values):
         pytest.param({"modelIndex": {"namespaces": "some"}}, "at '/modelIndex/namespaces'", id="no such choice"),
         pytest.param({"modelIndex": {"namespaces": []}}, "at '/modelIndex/namespaces'", id="no namespaces"),
         pytest.param({"modelIndex": {"enabled": True}}, "set featureGates.gatewayAPIInferenceExtension=true as well", id="no gate"),
-        *(
-            pytest.param(
-                {"scope": {"namespaces": ["team-a", name]}},
-                f"scope.namespaces must not contain {name}: it belongs to",
-                id=f"scope {name}",
-            )
-            for name in ("default", "kube-system", "flux-system")  # the first one is that of the release here
-        ),
         pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
         pytest.param(
             {**GATE, "gatewayRemoval": False}, "gatewayRemoval=false leaves out this chart's Flux", id="a gate without Flux"
@@ -438,6 +430,22 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
             GATE | {"mode": "companion", "modelServer": {"updates": "Always"}, "autoscaling": {"enabled": True}},
             "modelServer, autoscaling have no effect: with mode=companion, KAITO makes and scales the model servers.",
             id="beside KAITO",
+        ),
+        pytest.param(
+            {"scope": {"namespaces": ["team-a", "default", "kube-system"]}},
+            "default in scope.namespaces, kube-system in scope.namespaces have no effect: the controller's policy refuses objects "
+            "of Workspaces there (controllerPolicy.systemNamespaces, that of the release, kube-*).",
+            id="namespaces of the release and of the cluster",
+        ),
+        pytest.param(
+            GATE
+            | {
+                "scope": {"namespaces": ["team-a", "kube-system"], "gatewaysEverywhere": False},
+                "gateway": {"namespace": "kube-system", "name": "g"},
+            },
+            "kube-system in scope.namespaces has no effect: the controller's policy refuses objects of Workspaces there "
+            "(controllerPolicy.systemNamespaces, that of the release, kube-*), but Gateways there are seen.",
+            id="a namespace that is there for its Gateway",
         ),
         pytest.param(
             {"scope": {"gatewaysEverywhere": False}},

@@ -186,6 +186,8 @@ class Copies:
     """Fields without effect, as messages for the author."""
     autoscaling: Autoscaling | None = None
     """How KEDA scales them; None if they are not scaled."""
+    has_maximum: bool = True
+    """Whether the author has set the largest number of them, and not the limit of nodes alone."""
 
     def on(self, nodes: int) -> int:
         """Return the number of copies, each on so many `nodes`, as far as the limit allows them."""
@@ -212,7 +214,7 @@ class Copies:
         most = self.node_limit // nodes
         if self.on(nodes) != self.wanted:
             yield f"{allows} {self.on(nodes)} of {self.wanted} replicas of {each} each; raise it for more"
-        elif self.node_limit and self.autoscaling is not None and self.autoscaling.max_replicas > most:
+        elif self.node_limit and self.has_maximum and self.autoscaling is not None and self.autoscaling.max_replicas > most:
             never = f"so the maximum of autoscaling, {self.autoscaling.max_replicas}, is never reached"
             yield f"{allows} {most} replicas of {each} each, {never}; raise it, or lower the maximum"
 

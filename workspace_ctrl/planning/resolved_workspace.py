@@ -21,7 +21,7 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
     unknown_annotations,
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
-from workspace_ctrl.planning.autoscaling.kaito_annotations import autoscaling_of, scaling_annotations_without_effect
+from workspace_ctrl.planning.autoscaling.kaito_annotations import KAITO_MAXIMUM, autoscaling_of, scaling_annotations_without_effect
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
 from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
@@ -121,7 +121,8 @@ def _scaled(copies: Copies, annotations: Mapping[str, str]) -> Copies:
     given = copies.autoscaling
     found = given or autoscaling_of(annotations, copies.node_limit)
     unread = scaling_annotations_without_effect(annotations, by_spec=given is not None, autoscaling=found)
-    return replace(copies, autoscaling=found, notes=(*copies.notes, *unread))
+    has_maximum = given is not None or KAITO_MAXIMUM in annotations
+    return replace(copies, autoscaling=found, has_maximum=has_maximum, notes=(*copies.notes, *unread))
 
 
 def _read(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:

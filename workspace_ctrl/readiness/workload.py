@@ -23,7 +23,7 @@ from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, Workl
 
 _COUNTING_KINDS: Final = frozenset({"Deployment", "StatefulSet"})
 """Kinds whose status shows whether all replicas of the newest spec are ready; for other kinds, the pods decide."""
-_NO_SUCH_NODE: Final = "node affinity"
+_NO_SUCH_NODE: Final = "Pod's node affinity"
 """In the scheduler's message: "didn't match Pod's node affinity/selector"."""
 
 

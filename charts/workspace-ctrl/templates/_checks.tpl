@@ -12,7 +12,7 @@
 {{- fail "\n\ngatewayRemoval removes all gateway objects, but the feature gate is on. To remove them, set featureGates.gatewayAPIInferenceExtension=false as well; to keep them, remove gatewayRemoval.\n" }}
 {{- end }}
 {{- $removes := .Values.gatewayRemoval }}
-{{- if and (kindIs "bool" $removes) (not $removes) .Values.featureGates.gatewayAPIInferenceExtension (not (hasKey .Subcharts "flux2")) (not (hasKey .Values.flux2 "enabled")) }}
+{{- if and (kindIs "bool" $removes) (not $removes) .Values.featureGates.gatewayAPIInferenceExtension (not (hasKey .Subcharts "flux2")) (not (hasKey .Values.flux2 "enabled")) (not (include "workspace-ctrl.hasOtherFlux" .)) }}
 {{- fail "\n\ngatewayRemoval=false leaves out this chart's Flux, which the feature gate needs, because of the conditions of a chart Helm takes the first one that\nis set. Leave it out (--set gatewayRemoval=null, where helm upgrade keeps the values of before), or set flux2.enabled=false if the cluster has a Flux.\n" }}
 {{- end }}
 {{- if include "workspace-ctrl.companion" . }}
@@ -30,13 +30,6 @@
 {{- end }}
 {{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nbodyBasedRouting.mode=managed cannot be combined with scope.namespaces or scope.shardSelector, because all Workspaces share the router of a Gateway:\nremove these, or set the mode to off and install the router yourself.\n" }}
-{{- end }}
-{{- if .Values.controllerPolicy.enabled }}
-{{- range .Values.scope.namespaces }}
-{{- if or (hasPrefix "kube-" .) (has . (append $.Values.controllerPolicy.systemNamespaces $.Release.Namespace)) }}
-{{- fail (printf "\n\nscope.namespaces must not contain %s: it belongs to the cluster (controllerPolicy.systemNamespaces, that of the release, kube-*), and the\ncontroller's policy refuses all of its objects there. Create Workspaces elsewhere.\n" .) }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- if and .Values.modelIndex.enabled (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nmodelIndex.enabled cannot be combined with scope.namespaces or scope.shardSelector, because only a controller of all Workspaces knows which requests\nno model takes: remove these, or set modelIndex.enabled=false.\n" }}
@@ -170,6 +163,14 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- if not .Values.scope.gatewaysEverywhere }}{{ $set = append $set "scope.gatewaysEverywhere" }}{{ end }}
 {{- if not .Values.rbac.removal }}{{ $set = append $set "rbac.removal" }}{{ end }}
 {{- with $set }}{{ $found = append $found (dict "values" . "why" "scope.namespaces is empty") }}{{ end }}
+{{- end }}
+{{- if .Values.controllerPolicy.enabled }}
+{{- $set := list }}
+{{- range .Values.scope.namespaces }}
+{{- if or (hasPrefix "kube-" .) (has . (append $.Values.controllerPolicy.systemNamespaces $.Release.Namespace)) }}{{ $set = append $set (printf "%s in scope.namespaces" .) }}{{ end }}
+{{- end }}
+{{- $but := .Values.scope.gatewaysEverywhere | ternary "" ", but Gateways there are seen" }}
+{{- with $set }}{{ $found = append $found (dict "values" . "why" (printf "the controller's policy refuses objects of Workspaces there (controllerPolicy.systemNamespaces, that of the release, kube-*)%s" $but)) }}{{ end }}
 {{- end }}
 {{- if and .Values.scope.namespaces (not .Values.scope.gatewaysEverywhere) }}
 {{- $set := list }}

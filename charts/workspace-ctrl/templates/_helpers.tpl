@@ -86,6 +86,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if or .Values.featureGates.gatewayAPIInferenceExtension .Values.gatewayRemoval }}true{{ end }}
 {{- end }}
 
+{{- /* Whether the cluster has a Flux that is not this release's. */ -}}
+{{- define "workspace-ctrl.hasOtherFlux" -}}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "helmreleases.helm.toolkit.fluxcd.io" }}
+{{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
+{{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
+{{- if and $crd (ne $owner (printf "%s/%s" .Release.Namespace .Release.Name)) }}true{{ end }}
+{{- end }}
+
 {{- define "workspace-ctrl.companion" -}}
 {{- if eq .Values.mode "companion" }}true{{ end }}
 {{- end }}

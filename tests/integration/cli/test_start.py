@@ -33,6 +33,13 @@ def test_ctrl_c_ends_it_without_a_traceback(body, code):
     assert (result.returncode, result.stderr) == (code, "")
 
 
+def test_where_ctrl_c_is_ignored_it_stays_so():
+    """A shell that starts a job in the background has it ignore the key, which is meant for the job in the foreground."""
+    body = "os.kill(os.getpid(), signal.SIGINT); sys.exit(3)"
+    ignoring = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{PRESSED.format(body)}"
+    assert subprocess.run([sys.executable, "-c", ignoring], check=False).returncode == 3
+
+
 def test_until_ctrl_c_is_taken_care_of_one_small_module_is_imported():
     code = "import sys; from workspace_ctrl.__main__ import run; print(*(n for n in sys.modules if n.startswith('workspace_ctrl')))"
     found = subprocess.check_output([sys.executable, "-c", code], text=True).split()

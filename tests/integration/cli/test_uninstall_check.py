@@ -44,7 +44,7 @@ def test_it_names_the_kinds_that_are_left(names, words):
     ("scope", "commands"),
     [
         (Scope(), "kubectl delete workspaces --all --all-namespaces"),
-        (Scope(("a", "b")), "kubectl delete workspaces --all --namespace a, and kubectl delete workspaces --all --namespace b"),
+        (Scope(("a", "b")), "kubectl delete workspaces --all --namespace a; kubectl delete workspaces --all --namespace b"),
         (Scope(selector="shard in (a)"), "kubectl delete workspaces --selector 'shard in (a)' --all-namespaces"),
     ],
 )

@@ -76,6 +76,8 @@ def test_the_labels_that_nodes_need_are_said_where_the_scheduler_finds_no_node_w
         pod(),
         pod(node="", problem=UNSCHEDULABLE),
         pod(node="", problem=PodProblem("Unschedulable", "3 node(s) didn't match pod anti-affinity rules")),
+        pod(node="", problem=PodProblem("Unschedulable", "3 node(s) had volume node affinity conflict.")),
+        pod(node="", problem=PodProblem("Unschedulable", "3 node(s) didn't match PersistentVolume's node affinity.")),
         pod(problem=PodProblem("ContainerFailed", "no node affinity")),
     ]
     explained = with_wanted_nodes([wanted, *others], "apps=phi-4-mini, zone in (a,b)")

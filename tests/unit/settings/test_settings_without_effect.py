@@ -164,7 +164,10 @@ def told(text):
         ),
         (
             GATE + "chartSources: [{version: v1.3.1}]\nendpointPicker: {resources: {requests: {cpu: 1}}}",
-            "endpointPicker.resources has no effect with inferencepool >=1.2,<1.4, which takes none; use a later version",
+            (
+                "endpointPicker.resources has no effect with inferencepool >=1.2,<1.4, which takes none, but on Workspaces that choose a "
+                "later version"
+            ),
         ),
         (
             GATE + "endpointPicker: {values: {inferenceExtenson: {replicas: 3}}}",

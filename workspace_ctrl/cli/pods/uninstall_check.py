@@ -114,7 +114,7 @@ def _deletion(plurals: str, scope: Scope) -> str:
     """Return the command that deletes what is in the scope, and nothing that another controller reconciles."""
     which = f"--selector {shlex.quote(scope.selector)}" if scope.selector else "--all"
     where = [f"--namespace {name}" for name in scope.namespaces] or ["--all-namespaces"]
-    return ", and ".join(f"kubectl delete {plurals} {which} {place}" for place in where)
+    return "; ".join(f"kubectl delete {plurals} {which} {place}" for place in where)
 
 
 def _some(names: list[str]) -> str:

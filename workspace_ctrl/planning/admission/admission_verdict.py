@@ -12,6 +12,7 @@ from workspace_ctrl.api.crd import SERVED_VERSIONS
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import in_set_words
 from workspace_ctrl.api.labels import GATEWAY_ANNOTATION, SET_KIND
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
@@ -88,7 +89,7 @@ def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verd
     doubts = [problem.message for problem in problems if problem.message not in refusals and _is_known(problem, known)]
     warnings = (*doubts, *_warnings(workspace, raw, found.decisions, known, settings))
     is_shown = not refusals and found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD) is None
-    return Verdict(refusals, tuple(dict.fromkeys(warnings)), found if is_shown else None)
+    return Verdict(refusals, tuple(dict.fromkeys(map(printable, warnings))), found if is_shown else None)
 
 
 def judge_change(raw: Mapping[str, Any], before: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from workspace_ctrl.api.autoscaling_spec import Autoscaling, check_autoscaling
 from workspace_ctrl.api.errors import SpecError, value_problem
 from workspace_ctrl.api.labels import KAITO_SCALING, KAITO_SCALING_PREFIX, KEDA_PAUSES, PAUSE_ANNOTATION
+from workspace_ctrl.api.printable_text import excerpt
 
-_SWITCH, _METRIC, _THRESHOLD, _LEAST, _MOST = KAITO_SCALING
-_NUMBERS: Final = {_LEAST: ("minReplicas",), _MOST: ("maxReplicas",), _THRESHOLD: ("target", "value")}
+_SWITCH, _METRIC, _THRESHOLD, _LEAST, KAITO_MAXIMUM = KAITO_SCALING
+_NUMBERS: Final = {_LEAST: ("minReplicas",), KAITO_MAXIMUM: ("maxReplicas",), _THRESHOLD: ("target", "value")}
 """Annotation with a number → the field that it stands for."""
 _METRICS: Final = {
     "vllm:num_requests_waiting": "queueSize",
@@ -41,7 +42,7 @@ def autoscaling_of(annotations: Mapping[str, str], node_limit: int) -> Autoscali
         if key in annotations:
             (target if path[0] == "target" else fields)[path[-1]] = _number(key, annotations[key])
     if "maxReplicas" not in fields:
-        raise SpecError(_at(_MOST), "is missing", "set it, or spec.nodeCountLimit")
+        raise SpecError(_at(KAITO_MAXIMUM), "is missing", "set it, or spec.nodeCountLimit")
     try:
         found = Autoscaling.model_validate({**fields, **({"target": target} if target else {})})
     except ValidationError as error:
@@ -64,11 +65,11 @@ def scaling_annotations_without_effect(
     if by_spec and (others or switch is not None):
         yield f"{_subject([*([_SWITCH] if switch is not None else []), *others])} no effect beside spec.autoscaling"
     elif switch is not None and switch.lower() not in _SWITCHED:
-        yield f'{_subject([_SWITCH])} no effect: "{switch[:_LONGEST]}" is neither "true" nor "false"'
+        yield f'{_subject([_SWITCH])} no effect: "{excerpt(switch, _LONGEST)}" is neither "true" nor "false"'
     elif switch is None and others:
         yield f'{_subject(others)} no effect without {_SWITCH}: "true"'
     if paused is not None and paused.lower() not in _SWITCHED:
-        yield f'{_subject([PAUSE_ANNOTATION])} no effect: "{paused[:_LONGEST]}" is neither "true" nor "false"'
+        yield f'{_subject([PAUSE_ANNOTATION])} no effect: "{excerpt(paused, _LONGEST)}" is neither "true" nor "false"'
     pauses = [key for key in KEDA_PAUSES if key in annotations]
     pauses += [PAUSE_ANNOTATION] if paused is not None and paused.lower() == "true" else []
     if pauses and autoscaling is None:

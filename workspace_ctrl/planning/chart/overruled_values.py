@@ -24,6 +24,6 @@ def overruled_values(gateway: GatewaySpec, settings: PlanSettings) -> Iterator[s
         (ChartValue.RESOURCES, "resources", picker.resources),
     ):
         path = layout.place(decision)
-        if given is not None and path is not None and value_at(picker.values, path) is not None:
+        if given and path is not None and value_at(picker.values, path) is not None:
             place = f"gateway.endpointPicker.values.{'.'.join(path)}"
             yield f"{place} has no effect beside gateway.endpointPicker.{field}; remove one of them"

@@ -48,7 +48,7 @@ def _set_places(layouts: Sequence[ChartLayout], picker: PickerSettings, decision
 def _resources(layouts: Sequence[ChartLayout], picker: PickerSettings) -> Iterator[str]:
     if not any(layout.place(ChartValue.RESOURCES) for layout in layouts):
         names = ", ".join(sorted({f"{layout.name} {layout.versions}" for layout in layouts}))
-        yield f"endpointPicker.resources has no effect with {names}, which takes none; use a later version"
+        yield f"endpointPicker.resources has no effect with {names}, which takes none, but on Workspaces that choose a later version"
         return
     places = _set_places(layouts, picker, ChartValue.RESOURCES)
     # Of a request and a limit, the one that is not given follows the other, so either of them decides about both.

@@ -97,9 +97,10 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
 
 
 def _unused_type(resource: Resource) -> Iterator[str]:
-    if resource.instance_type and resource.preferred_nodes:
+    """Yield a message for an instance type beside named nodes; not for KAITO's default, which its CRD writes into every Workspace."""
+    if resource.instance_type not in {None, "", DEFAULT_INSTANCE_TYPE} and resource.preferred_nodes:
         others = "the model is sized for the GPUs in the labels of nodes, and nodes of other types are allowed"
-        yield f"{INSTANCE_TYPE_FIELD} has no effect beside resource.preferredNodes: {others}; remove one of them"
+        yield f"{INSTANCE_TYPE_FIELD} has no effect beside resource.preferredNodes: {others}"
 
 
 def _of_instance_type(resource: Resource) -> FoundGpus:

@@ -45,7 +45,6 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         others=_others(request.record, server, manifest["kind"]),
         model_names=_model_names(sized.model.name, server),
         node_count=sizing.nodes * (replicas if replicas is not None else 1),
-        resource=request.resource,
         replicas=replicas,
         sizing="; ".join(filter(None, (sizing.explanation, found.assumed, sized.explanation, *noted))),
         assumed=found.assumed,

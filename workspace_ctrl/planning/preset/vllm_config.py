@@ -130,7 +130,8 @@ def _without_value(named: Mapping[str, object]) -> Iterator[str]:
     empty = [f"vllm.{name}" for name, value in named.items() if value is None]
     if empty:
         listed = ", ".join(empty[:_MOST_NAMED]) + (" and more" if len(empty) > _MOST_NAMED else "")
-        yield f"{_PATH}: {listed} {'have' if len(empty) > 1 else 'has'} no value and no effect; set true for a switch, or remove it"
+        have = "have" if len(empty) > 1 else "has"
+        yield f"{_PATH}: {listed} {have} no value and no effect; set one, which for a switch is true, or remove it"
 
 
 def with_performance_mode(config: EngineConfig, wanted: str, version: Version | None) -> EngineConfig:

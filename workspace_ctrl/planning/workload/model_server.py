@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.planning.manifests import Manifest, ref_of
@@ -61,8 +60,6 @@ class ModelServer:
     arguments: ArgumentNames = field(default_factory=ArgumentNames)
     """Names in the arguments of a user's pod template."""
     node_count: int = 0
-    resource: Resource | None = None
-    """The nodes of its pods; None if others decide that."""
     replicas: int | None = None
     """Number of copies of an InferenceSet, within its limit of nodes; None for a Workspace."""
     sizing: str = ""
@@ -80,7 +77,7 @@ class ModelServer:
     @property
     def node_labels(self) -> str:
         """Labels that nodes need, in kubectl's notation of selectors; empty for any node, and if others decide that."""
-        return required_labels(self.resource) if self.resource is not None else ""
+        return required_labels(self.workload["spec"]["template"]["spec"]) if self.workload is not None else ""
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:

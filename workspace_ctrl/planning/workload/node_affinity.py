@@ -47,22 +47,41 @@ def node_affinity(resource: Resource) -> dict[str, Any]:
     return affinity
 
 
-def required_labels(resource: Resource) -> str:
-    """Return the labels of nodes that the affinity requires, in kubectl's notation of selectors; empty if it requires none."""
-    required = node_affinity(resource).get("requiredDuringSchedulingIgnoredDuringExecution")
-    terms = required["nodeSelectorTerms"][0]["matchExpressions"] if required else ()
-    return excerpt(", ".join(map(_in_words, terms)), _LONGEST_LABELS)
+def required_labels(pod: Mapping[str, Any]) -> str:
+    """Return the labels of nodes that the spec of a pod requires, in kubectl's notation of selectors; empty if it requires none.
+
+    A template of a user may have some of its own, and whatever else: what is not as the API has it is left out.
+    """
+    selected = [f"{key}={value}" for key, value in sorted(_mapping(pod, "nodeSelector").items())]
+    required = _mapping(_mapping(_mapping(pod, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = [_mappings(term, "matchExpressions") for term in _mappings(required, "nodeSelectorTerms")]
+    alternatives = [", ".join([*selected, *map(_in_words, expressions)]) for expressions in terms or [[]]]
+    return excerpt(" or ".join(filter(None, dict.fromkeys(alternatives))), _LONGEST_LABELS)
+
+
+def _mapping(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    inner = found.get(key)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _mappings(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    inner = found.get(key)
+    return [entry for entry in inner if isinstance(entry, Mapping)] if isinstance(inner, list | tuple) else []
 
 
 def _in_words(expression: Mapping[str, Any]) -> str:
-    key, values = expression["key"], ",".join(expression.get("values", ()))
-    match expression["operator"]:
+    key, values = str(expression.get("key")), ",".join(map(str, expression.get("values") or ()))
+    match expression.get("operator"):
         case "In":
             return f"{key} in ({values})" if "," in values else f"{key}={values}"
         case "NotIn":
             return f"{key} notin ({values})"
-        case operator:
-            return key if operator == "Exists" else f"!{key}"
+        case "DoesNotExist":
+            return f"!{key}"
+        case "Gt" | "Lt" as operator:
+            return f"{key} {'>' if operator == 'Gt' else '<'} {values}"
+        case _:
+            return key
 
 
 def _check(resource: Resource) -> None:

@@ -97,7 +97,6 @@ def _template(
         workload=template_workload(owner, derived, resource, template, copies, scaled_by_others=scaled),
         others=(service(owner, derived, pool_selector(derived.workspace, kind), port=port, public=is_public(record)),),
         node_count=resource.count if replicas is None else replicas,
-        resource=resource,
         replicas=replicas,
         sizing="; ".join(filter(None, ("pod template", assumed, *noted))),
         notes=(*filter(None, (assumed,)), *further, *noted),

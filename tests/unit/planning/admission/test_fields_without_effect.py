@@ -4,7 +4,9 @@ import copy
 from dataclasses import replace
 
 import pytest
+import yaml
 
+from e2e.cluster.places import REPOSITORY
 from tests.unit.factories import NAMESPACE, SETTINGS, derived, quickstart
 from workspace_ctrl.api.api_model import ApiModel
 from workspace_ctrl.api.workspace import GatewaySpec
@@ -143,11 +145,11 @@ BESIDE_KAITO = replace(SETTINGS, mode=Mode.COMPANION)
 SCALING = "scaledobject.kaito.sh/"
 
 
-def a_set(annotations=(), template=(), **spec):
+def a_set(annotations=(), template=(), template_inference=None, **spec):
     """An InferenceSet with annotations on itself and in its template."""
     resource = {"instanceType": "Standard_NC24ads_A100_v4"}
     metadata = {"metadata": {"annotations": dict(template)}} if template else {}
-    given = {"inference": {"preset": {"name": "phi-4-mini-instruct"}}, "resource": resource, **metadata}
+    given = {"inference": template_inference or {"preset": {"name": "phi-4-mini-instruct"}}, "resource": resource, **metadata}
     return {
         "apiVersion": "kaito.sh/v1beta1",
         "kind": "InferenceSet",
@@ -195,6 +197,22 @@ def picker(**fields):
                 ),
             ),
             id="a limit below the maximum",
+        ),
+        pytest.param(
+            a_set(
+                {f"{SCALING}auto-provision": "true"},
+                nodeCountLimit=7,
+                template_inference={"preset": {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "t"}}},
+            ),
+            SCALED,
+            (),
+            id="KAITO's maximum, which is the limit",
+        ),
+        pytest.param(
+            a_set({f"{SCALING}auto-provision": "\x1b[31mred\n\u202e"}),
+            SCALED,
+            (f'annotation {SCALING}auto-provision has no effect: "\ufffd[31mred \ufffd" is neither "true" nor "false"',),
+            id="a switch that would colour a terminal",
         ),
         pytest.param(
             a_set(autoscaling={"minReplicas": 0, "maxReplicas": 8}, gateway={"chart": {"version": "v1.4.0"}}),
@@ -269,6 +287,12 @@ def picker(**fields):
         ),
         pytest.param(picker(values={"inferenceExtension": {"replicas": 3}}), SETTINGS, (), id="a value that no field overrules"),
         pytest.param(
+            picker(resources={}, values={"inferenceExtension": {"resources": {"limits": {"memory": "2Gi"}}}}),
+            SETTINGS,
+            (),
+            id="resources that say nothing",
+        ),
+        pytest.param(
             quickstart(metadata={**quickstart()["metadata"], "labels": {"kaito.sh/use-local-weights": "true"}}),
             SETTINGS,
             ("label kaito.sh/use-local-weights is ignored: only annotations have an effect",),
@@ -296,11 +320,26 @@ def test_what_has_no_effect_beside_other_fields_is_said(raw, settings, warnings)
 def test_an_instance_type_beside_named_nodes_is_said():
     labels = {"nvidia.com/gpu.product": "NVIDIA-A100-80GB-PCIe", "nvidia.com/gpu.memory": "81920", "nvidia.com/gpu.count": "4"}
     node = {"kind": "Node", "metadata": {"name": "n1", "labels": labels}}
-    resource = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {}}
+    resource = {"instanceType": "Standard_NC48ads_A100_v4", "labelSelector": {}}
     said = (
         "resource.instanceType has no effect beside resource.preferredNodes: the model is sized for the GPUs in the labels of nodes, and "
-        "nodes of other types are allowed; remove one of them"
+        "nodes of other types are allowed"
     )
     named = judge(quickstart(resource={**resource, "preferredNodes": ["n1"]}), Known([GATEWAY, CLASS, node]), SETTINGS)
     assert (named.refusals, named.warnings) == ((), (said,))
-    assert judge(quickstart(resource=resource), Known([GATEWAY, CLASS, node]), SETTINGS).warnings == ()
+    for other in (resource, {**resource, "instanceType": "Standard_NC24ads_A100_v4", "preferredNodes": ["n1"]}):  # KAITO's default
+        assert judge(quickstart(resource=other), Known([GATEWAY, CLASS, node]), SETTINGS).warnings == ()
+
+
+EXAMPLES = {
+    f"{path.relative_to(REPOSITORY / 'examples')} {document['metadata']['name']}": document
+    for path in sorted((REPOSITORY / "examples").rglob("*.yaml"))
+    for document in yaml.load_all(path.read_text(), yaml.CSafeLoader)
+    if isinstance(document, dict) and document.get("kind") in {"Workspace", "InferenceSet"}
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_no_example_has_something_without_effect(example):
+    warnings = judge(EXAMPLES[example], Known(), SCALED).warnings
+    assert [warning for warning in warnings if "no effect" in warning or "ignored" in warning] == []

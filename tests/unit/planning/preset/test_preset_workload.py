@@ -327,7 +327,7 @@ def test_flags_without_a_value_are_named():
     )
     many = ", ".join(f"{name}: null" for name in names)
     assert with_config("vllm: {enforce-eager: , max-num-seqs: 8}").notes == (
-        "inference.config: vllm.enforce-eager has no value and no effect; set true for a switch, or remove it",
+        "inference.config: vllm.enforce-eager has no value and no effect; set one, which for a switch is true, or remove it",
     )
     (note,) = (note for note in with_config(f"vllm: {{{many}}}").notes if "no value" in note)
     assert note.startswith("inference.config: vllm.enforce-eager, vllm.max-num-seqs, ")

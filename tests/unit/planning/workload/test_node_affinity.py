@@ -126,11 +126,45 @@ def test_the_labels_that_nodes_need_are_those_of_the_affinity_as_kubectl_writes_
     selector = {"matchLabels": {"apps": "phi"}, "matchExpressions": expressions}
     labels = "apps=phi, zone in (a,b), pool notin (spot), fast, !old"
     given = {"labelSelector": selector, "instanceType": "g6e.xlarge"}
-    assert required_labels(Resource.model_validate(given)) == f"{labels}, node.kubernetes.io/instance-type=g6e.xlarge"
-    assert required_labels(Resource.model_validate({**given, "preferredNodes": ["one"]})) == labels
-    assert required_labels(Resource.model_validate({"labelSelector": {}})) == ""
+    assert labels_of(given) == f"{labels}, node.kubernetes.io/instance-type=g6e.xlarge"
+    assert labels_of({**given, "preferredNodes": ["one"]}) == labels
+    assert labels_of({"labelSelector": {}}) == ""
     many = {"matchLabels": {f"label-{number}": "x" * 60 for number in range(60)}}
-    assert len(required_labels(Resource.model_validate({"labelSelector": many}))) == 512
+    assert len(labels_of({"labelSelector": many})) == 512
+
+
+def labels_of(resource):
+    return required_labels({"affinity": {"nodeAffinity": node_affinity(Resource.model_validate(resource))}})
+
+
+def required(*terms):
+    affinity = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}
+    return {"affinity": {"nodeAffinity": affinity}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "labels"),
+    [
+        ({"nodeSelector": {"disk": "ssd"}}, "disk=ssd"),
+        (
+            {
+                "nodeSelector": {"disk": "ssd"},
+                **required({"matchExpressions": [{"key": "gpus", "operator": "Gt", "values": ["3"]}]}),
+            },
+            "disk=ssd, gpus > 3",
+        ),
+        (
+            required(*({"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in "ab")),
+            "zone=a or zone=b",
+        ),
+        (required({"matchFields": []}), ""),
+        ({"nodeSelector": ["disk"], "affinity": {"nodeAffinity": "ssd"}}, ""),
+        ({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": 3}}}}, ""),
+        (required("a", {"matchExpressions": [3, {"key": ["x"], "operator": {}, "values": None}]}), "['x']"),
+    ],
+)
+def test_the_labels_that_a_template_wants_are_among_them_whatever_it_has(pod, labels):
+    assert required_labels(pod) == labels
 
 
 def test_empty_values_are_as_good_as_none_where_there_must_be_none():
