@@ -155,12 +155,14 @@ def wait_reason(
     return _condition(json.loads(cluster.kubectl(*wait)), type_)
 
 
-def wait_message(cluster: Cluster, namespace: str, name: str, type_: str, words: str) -> dict[str, Any]:
-    """Wait until the message of a condition of a Workspace contains `words`, and return the condition."""
+def wait_message(
+    cluster: Cluster, namespace: str, name: str, type_: str, words: str, *, kind: str = "workspace"
+) -> dict[str, Any]:
+    """Wait until the message of a condition of a Workspace, or of another kind, contains `words`, and return the condition."""
     found: dict[str, Any] = {}
 
     def has_words() -> bool:
-        found.update(condition(cluster, namespace, name, type_))
+        found.update(condition(cluster, namespace, name, type_, kind=kind))
         return words in found.get("message", "")
 
     until(has_words, f"{type_} to say: {words}")

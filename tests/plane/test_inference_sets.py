@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from itertools import takewhile
 
 import pytest
 
@@ -153,15 +154,17 @@ def test_a_model_that_serves_stays_ready_while_it_is_scaled(installed, plane_nam
     with ControllerProcess(installed):
         workspaces.apply(installed, plane_namespace, workspaces.inference_set(NAME, gateway=behind))
         seen.wait_served()
-        with workspaces.statuses(installed, plane_namespace, "inferencesets", "Ready") as told:
-            assert next(told) == "True"
+        # What follows the slash is there from the deletion on.
+        template = '{.status.conditions[?(@.type=="Ready")].status}/{.metadata.deletionTimestamp}'
+        with workspaces.followed(installed, plane_namespace, "inferencesets", template) as told:
             scale(installed, plane_namespace, 4)
             seen.wait_ready("4/4")
             scale(installed, plane_namespace, 1)
             seen.wait_ready("1/1")
             installed.kubectl("delete", KIND, NAME, "-n", plane_namespace, "--wait=false", actor="user")
-            until_deleted = list(iter(lambda: next(told), "False"))
-        assert set(until_deleted) == {"True"}
+            until_deleted = list(takewhile(lambda line: line.endswith("/"), told))
+        assert set(until_deleted) == {"True/"}
+        assert len(until_deleted) >= 3
 
 
 def test_copies_on_several_nodes_are_made_and_go_by_their_numbers(installed, plane_namespace, behind, seen):

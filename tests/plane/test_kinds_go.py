@@ -20,12 +20,13 @@ INFERENCE = "inference.networking.k8s.io"
 @pytest.fixture
 def own(plane):
     """A control plane whose CRDs nobody else needs; `plane` is asked for, so that this skips and fails where that does."""
-    cluster = up(NAME, Form.PLANE)
-    workspaces.install_crd(cluster)
-    yield cluster
-    refused = refused_statuses(cluster)
-    down(NAME)
-    assert refused == []
+    try:
+        cluster = up(NAME, Form.PLANE)
+        workspaces.install_crd(cluster)
+        yield cluster
+        assert refused_statuses(cluster) == []
+    finally:
+        down(NAME)
 
 
 def crds_of(cluster, group):
