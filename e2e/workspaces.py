@@ -155,9 +155,7 @@ def wait_reason(
     return _condition(json.loads(cluster.kubectl(*wait)), type_)
 
 
-def wait_message(
-    cluster: Cluster, namespace: str, name: str, type_: str, words: str, *, kind: str = "workspace"
-) -> dict[str, Any]:
+def wait_message(cluster: Cluster, namespace: str, name: str, type_: str, words: str, *, kind: str = "workspace") -> dict[str, Any]:
     """Wait until the message of a condition of a Workspace, or of another kind, contains `words`, and return the condition."""
     found: dict[str, Any] = {}
 
