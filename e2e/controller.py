@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -181,7 +182,13 @@ class ControllerProcess:
             return 0
         if process.poll() is None:
             process.send_signal(signal_number)
-        code = process.wait(WAIT_SECONDS)
+        try:
+            code = process.wait(WAIT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.send_signal(signal.SIGKILL)
+            process.wait(WAIT_SECONDS)
+            lines = "\n".join(self.log[-60:])
+            raise AssertionError(f"the controller did not end within {WAIT_SECONDS} s:\n{lines}") from error
         if self._reader is not None:
             self._reader.join(WAIT_SECONDS)
         return code

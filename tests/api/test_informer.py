@@ -1,6 +1,7 @@
 """The informer against a real API server: what it tells, also after it was away."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,7 @@ import yaml
 from e2e import workspaces
 from e2e.waiting import WAIT_SECONDS
 from tests.faults import proxy as faults
+from workspace_ctrl.kube import informer
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
@@ -205,15 +207,22 @@ async def test_a_watch_that_falls_silent_is_noticed(misbehaving, kubectl, plane_
         assert watched.restarts.get_nowait() == "broken"
 
 
-async def test_a_server_that_turns_watches_away_is_not_asked_in_a_hot_loop(proxied, plane_namespace):
+async def test_a_server_that_turns_watches_away_is_not_asked_in_a_hot_loop(proxied, plane_namespace, monkeypatch):
     proxy, client = proxied
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    monkeypatch.setattr(informer, "_JITTER", (1.0, 1.0))
+    monkeypatch.setattr(informer, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
     async with Watched(client, CONFIG_MAP, namespace=plane_namespace) as watched:
         proxy.rule = lambda call: faults.Answer(503) if call.is_watch else None
         proxy.cut_watches()
-        before = len(proxy.calls)
         causes = [await asyncio.wait_for(watched.restarts.get(), WAIT_SECONDS) for _ in range(4)]
         assert causes == ["broken"] * 4
-        assert len(proxy.calls) - before <= 4
+        first, second, third = pauses[:3]
+        assert 0 < first < second < third
 
 
 async def test_only_metadata_is_sent_where_nothing_else_is_read(client, kubectl, plane_namespace):

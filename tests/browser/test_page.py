@@ -182,7 +182,7 @@ async def test_everything_comes_from_the_page_itself(server, page, tab):
     assert [url for url in tab.requested() if not url.startswith((page.server.url, "about:"))] == []
 
 
-async def test_a_lost_connection_is_said_and_what_is_gone_leaves_when_it_is_back(cluster, server, tab):
+async def test_a_lost_connection_is_said_and_what_was_shown_stays(cluster, server, tab):
     server.put("phi", status())
     async with running(cluster[1], PageScope()) as page:
         await open_page(tab, page)

@@ -20,6 +20,7 @@ CHARTS_SECONDS = 2
 """For which the API server waits for an answer by the chart's configuration; with none, it does without."""
 LONGEST_SECONDS = 60
 """Much longer than what should be waited for: a busy machine stands still for seconds. What it takes is printed."""
+FAILED_OPEN = '"failed-open.validating.webhook.admission.k8s.io/'
 DENIED = 'admission webhook "workspaces.kaito.sh" denied the request: '
 
 
@@ -148,6 +149,7 @@ def test_what_the_cluster_lacks_or_has_already_is_a_warning(installed, plane_nam
 def test_one_that_is_there_and_invalid_can_be_edited_freed_and_deleted(installed, plane_namespace, configured, folder, kubectl):
     document = workspaces.workspace("old", **INVALID)
     document["metadata"]["finalizers"] = ["example.com/mine"]
+    wait_asked(installed, plane_namespace, kubectl)
     assert kubectl("create", "-f", "-", document=document) == (0, "")  # nobody serves: as before the webhook was there
     options = ("--admission-port", str(configured), "--admission-certificates", str(folder), "--namespace", plane_namespace)
     with ControllerProcess(installed, *options):
@@ -185,24 +187,46 @@ def test_what_would_harm_the_controller_is_not_stored(installed, plane_namespace
     assert workspaces.items(installed, plane_namespace, "workspaces") == []
 
 
-def apply_unasked(kubectl):
+def wait_asked(cluster, namespace, kubectl):
+    """Wait until the API server has noticed the configuration: it asks, and goes on without an answer."""
+    since = cluster.audit_place()
+
+    def has_asked():
+        kubectl("create", "--dry-run=server", "-f", "-", document=workspaces.workspace("any", **INVALID))
+        return unanswered(cluster, namespace, since) > 0
+
+    until(has_asked, "the webhook to be asked")
+
+
+def unanswered(cluster, namespace, since):
+    """How many calls the API server has let through because the webhook did not answer, by the audit log."""
+    events = cluster.audit_events_with(FAILED_OPEN, since)
+    return sum(event["objectRef"].get("namespace") == namespace for event in events)
+
+
+def apply_unanswered(cluster, namespace, kubectl):
     """Apply what the webhook would refuse, and print how long it takes."""
+    wait_asked(cluster, namespace, kubectl)
+    since = cluster.audit_place()
     began = time.monotonic()
     assert kubectl("apply", "-f", "-", document=workspaces.workspace("one", **INVALID)) == (0, "")
     seconds = time.monotonic() - began
     print(f"an apply without an answer of the webhook: {seconds:.2f} s")
     assert seconds < LONGEST_SECONDS
+    assert unanswered(cluster, namespace, since) == 1
 
 
 @pytest.mark.parametrize("patience", [CHARTS_SECONDS])
-def test_nobody_waits_for_a_controller_that_is_away(configured, kubectl):
-    apply_unasked(kubectl)
+@pytest.mark.usefixtures("configured")
+def test_nobody_waits_for_a_controller_that_is_away(installed, plane_namespace, kubectl):
+    apply_unanswered(installed, plane_namespace, kubectl)
 
 
 @pytest.mark.parametrize("patience", [CHARTS_SECONDS])
-def test_nobody_waits_long_for_a_controller_that_hangs(configured, kubectl):
-    with socket.create_server(("127.0.0.1", configured)):  # it never accepts; each of two calls takes the chart's seconds
-        apply_unasked(kubectl)
+def test_nobody_waits_long_for_a_controller_that_hangs(installed, plane_namespace, configured, kubectl):
+    with socket.create_server(("127.0.0.1", configured)) as server:  # it never answers; each call takes the chart's seconds
+        apply_unanswered(installed, plane_namespace, kubectl)
+        server.accept()[0].close()  # the API server has connected
 
 
 def rendered(installed, namespace):

@@ -100,6 +100,7 @@ def test_an_object_that_belongs_to_a_controller_is_left_to_it(installed, plane_n
     uid = workspaces.get(installed, plane_namespace, "deployment", "owner")["metadata"]["uid"]
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "owner", "uid": uid, "controller": True}
     workspaces.apply(installed, plane_namespace, deployment(ownerReferences=[owner]))
+    before = workspaces.get(installed, plane_namespace, "deployment", "phi")
     with ControllerProcess(installed, gate=False):
         document = workspaces.workspace("phi")
         document["metadata"]["annotations"] = {ADOPT: "true"}
@@ -108,6 +109,9 @@ def test_an_object_that_belongs_to_a_controller_is_left_to_it(installed, plane_n
         assert found["message"].startswith(
             f"Deployment {plane_namespace}/phi is owned by Deployment owner, which would revert changes"
         )
+        after = workspaces.get(installed, plane_namespace, "deployment", "phi")
+        assert after["spec"] == before["spec"]
+        assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
 
 
 def kaito(cluster, namespace):

@@ -105,6 +105,9 @@ def test_a_registry_that_goes_down_later_hurts_nobody(installed, plane_namespace
             installed.kubectl(
                 "wait", "ocirepository/phi-inferencepool", "-n", plane_namespace, "--for=condition=FetchFailed", KUBECTL_TIMEOUT
             )
+            # One made now shows that the failure was looked at.
+            workspaces.apply(installed, plane_namespace, workspaces.workspace("later", gateway={"enabled": False}))
+            workspaces.wait_ready(installed, plane_namespace, "later", "Ready")
             before = workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")
             chart = 'jsonpath={.status.conditions[?(@.type=="ChartReady")].status}=True'
             installed.kubectl("wait", "workspace/phi", "-n", plane_namespace, f"--for={chart}", KUBECTL_TIMEOUT)

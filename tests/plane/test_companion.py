@@ -26,13 +26,15 @@ KINDS = ("httproute", "helmrelease", "ocirepository", "inferencepool")
 @pytest.fixture
 def beside_kaito(installed) -> Iterator[None]:
     """A cluster in which the CRD is KAITO's; the controller may do what the chart allows in companion mode, and no more."""
-    kaito.install_kaitos(installed)
-    policies.install(installed, MODE)
-    place = installed.audit_place()
-    yield
-    calls = [event for event in installed.audit_events(ACTOR, place) if event.get("userAgent") == AGENT]
-    policies.install(installed)
-    kaito.install_ours(installed)
+    try:
+        kaito.install_kaitos(installed)
+        policies.install(installed, MODE)
+        place = installed.audit_place()
+        yield
+        calls = [event for event in installed.audit_events(ACTOR, place) if event.get("userAgent") == AGENT]
+    finally:
+        policies.install(installed)
+        kaito.install_ours(installed)
     assert used(calls) - granted({**GATE, **MODE}) == set()
 
 

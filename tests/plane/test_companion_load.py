@@ -28,11 +28,13 @@ POOL = "shared"
 
 @pytest.fixture
 def beside_kaito(installed) -> Iterator[None]:
-    kaito.install_kaitos(installed)
-    policies.install(installed, {"mode": "companion"})
-    yield
-    policies.install(installed)
-    kaito.install_ours(installed)
+    try:
+        kaito.install_kaitos(installed)
+        policies.install(installed, {"mode": "companion"})
+        yield
+    finally:
+        policies.install(installed)
+        kaito.install_ours(installed)
 
 
 def resource_of(name):

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from contextlib import ExitStack
 
 import pytest
 import yaml
@@ -208,12 +209,25 @@ def gateway_class(name, controller):
     }
 
 
-def test_a_companion_comes_and_goes_with_the_gateway_s_class(installed, plane_namespace, gateway):
+@pytest.fixture
+def apply_for_all(installed):
+    """Applies what belongs to no namespace; it is gone afterwards."""
+    with ExitStack() as made:
+
+        def apply(document):
+            target = f"{document['kind']}/{document['metadata']['name']}"
+            made.callback(installed.kubectl, "delete", target, "--ignore-not-found", KUBECTL_TIMEOUT)
+            installed.kubectl("apply", "-f", "-", input=json.dumps(document))
+
+        yield apply
+
+
+def test_a_companion_comes_and_goes_with_the_gateway_s_class(installed, plane_namespace, gateway, apply_for_all):
     cluster, namespace = installed, plane_namespace
     with ControllerProcess(cluster):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, namespace)))
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
-        cluster.kubectl("apply", "-f", "-", input=json.dumps(gateway_class("kthena-router", "volcano.sh/kthena-router")))
+        apply_for_all(gateway_class("kthena-router", "volcano.sh/kthena-router"))
 
         def set_class(name):
             change = json.dumps({"spec": {"gatewayClassName": name}})
@@ -222,7 +236,7 @@ def test_a_companion_comes_and_goes_with_the_gateway_s_class(installed, plane_na
         set_class("kthena-router")
         found = workspaces.wait_reason(cluster, namespace, "phi", "RouteReady", "CRDsNotAvailable")
         assert "install the CRDs of kthena" in found["message"]
-        cluster.kubectl("apply", "-f", "-", input=json.dumps(kthena_crd()))
+        apply_for_all(kthena_crd())
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         server = workspaces.get(cluster, namespace, "modelserver", "phi")
         assert server["spec"]["workloadSelector"] == {"matchLabels": {"kaito.sh/workspace": "phi"}}
@@ -235,7 +249,6 @@ def test_a_companion_comes_and_goes_with_the_gateway_s_class(installed, plane_na
             lambda: "companion" not in workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"],
             "no word of the ModelServer",
         )
-        cluster.kubectl("delete", "crd", "modelservers.networking.serving.volcano.sh")
 
 
 def test_a_gateway_that_cannot_be_reached_from_here_is_not_called_broken(installed, plane_namespace, gateway):

@@ -144,6 +144,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(installed, port):
         taken.bind(("", port))
         taken.listen()
         controller = ControllerProcess(installed, "--metrics-port", str(port))
-        with pytest.raises(AssertionError, match=f"--metrics-port {port}: .*use another port, or 0 to disable"):
-            controller.__enter__()
+        words = f"--metrics-port {port}: .*use another port, or 0 to disable"
+        with pytest.raises(AssertionError, match=words), controller:  # one that starts nevertheless is stopped
+            pass
     assert not any("Traceback" in line for line in controller.log)

@@ -118,8 +118,8 @@ def test_a_deleted_workload_comes_back(installed, plane_namespace, ready):
     assert workspaces.get(installed, plane_namespace, "deployment", "phi")["metadata"]["uid"] != before
 
 
-def test_one_node_becomes_several_and_the_old_workload_goes(installed, plane_namespace):
-    """The wanted context decides the number of nodes, and with it the kind of the workload."""
+def test_a_shorter_context_takes_a_node_less(installed, plane_namespace):
+    """The wanted context decides the number of nodes."""
     namespace = plane_namespace
 
     def config(length: int) -> dict[str, object]:

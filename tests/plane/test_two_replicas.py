@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -87,6 +88,17 @@ class Replica(ControllerProcess):
     def wait_for(self, words):
         """Wait until the log has these words."""
         until(lambda: any(words in line for line in self.log), f"{words!r} in the log")
+
+
+@contextmanager
+def begun(cluster, *arguments):
+    """A process that is waited for by the block, and gone at its end, whatever happens."""
+    replica = Replica(cluster, *arguments)
+    try:
+        replica.begin()
+        yield replica
+    finally:
+        replica.kill()
 
 
 @pytest.fixture
@@ -270,12 +282,11 @@ def test_signals_in_quick_succession_stop_it_without_a_trace(installed, election
 
 @pytest.mark.parametrize("options", [(), ("--leader-elect", "--leader-election-namespace", "default")])
 def test_a_signal_while_it_starts_stops_it_without_a_trace(installed, options):
-    replica = Replica(installed, *options)
-    replica.begin()
-    replica.wait_for("starting")
-    replica.signal(signal.SIGTERM)
-    replica.signal_once_more(signal.SIGINT)
-    assert_stopped(replica)
+    with begun(installed, *options) as replica:
+        replica.wait_for("starting")
+        replica.signal(signal.SIGTERM)
+        replica.signal_once_more(signal.SIGINT)
+        assert_stopped(replica)
 
 
 def test_a_taken_health_port_is_said_in_a_sentence(installed):
@@ -283,9 +294,8 @@ def test_a_taken_health_port_is_said_in_a_sentence(installed):
         listening.bind(("", 0))
         listening.listen()
         port = listening.getsockname()[1]
-        replica = Replica(installed, "--health-port", str(port))
-        replica.begin()
-        assert replica.ended() == 1
+        with begun(installed, "--health-port", str(port)) as replica:
+            assert replica.ended() == 1
     assert any(f"--health-port {port}: " in line and "use another port" in line for line in replica.log)
     assert [line for line in replica.log if "Traceback" in line] == [], "\n".join(replica.log)
 
