@@ -6,6 +6,7 @@ A test's CPU time is that of pytest's process, of the programs that the test has
 import json
 import os
 import resource
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class Cost:
     call: float
     teardown: float
     cpu: float
+    skipped: str = ""
+    """Why the test was skipped; empty if it was not."""
 
     @property
     def wall(self) -> float:
@@ -54,6 +57,15 @@ def report(costs: list[Cost]) -> list[str]:
         _line(_sum(f"{len(costs)} tests", costs)),
         *map(_line, _longest_first([_sum(f"{file}: {len(tests)} tests", tests) for file, tests in by_file.items()])),
         *map(_line, _longest_first(costs)),
+    ]
+
+
+def skips(costs: list[Cost]) -> list[str]:
+    """Return the lines that tell how many tests were skipped, and why."""
+    reasons = Counter(cost.skipped for cost in costs if cost.skipped)
+    return [
+        f"{reasons.total()} of {len(costs)} tests were skipped",
+        *(f"{count:8} {words}" for words, count in reasons.most_common()),
     ]
 
 
@@ -90,18 +102,19 @@ class _Recorder:
         self._file = path.open("a", buffering=1)
         self._clusters = clusters_dir()
         self._walls: dict[str, float] = {}
-        self._cpu = 0.0
+        self._skipped = ""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         before = self._cpu_seconds()
         self._walls = dict.fromkeys(("setup", "call", "teardown"), 0.0)
+        self._skipped = ""
         try:
             return (yield)
         finally:
             # A cluster that was taken down with the last test cannot be asked any more; what it used counts for nothing then.
             cpu = max(0.0, self._cpu_seconds() - before)
-            cost = Cost(item.nodeid, self._walls["setup"], self._walls["call"], self._walls["teardown"], cpu)
+            cost = Cost(item.nodeid, self._walls["setup"], self._walls["call"], self._walls["teardown"], cpu, self._skipped)
             self._file.write(json.dumps(vars(cost)) + "\n")
 
     def pytest_unconfigure(self) -> None:
@@ -109,6 +122,8 @@ class _Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._walls[str(report.when)] = report.duration
+        if report.skipped:
+            self._skipped = report.longrepr[2] if isinstance(report.longrepr, tuple) else "skipped"
 
     def _cpu_seconds(self) -> float:
         if supervisors := self._supervisors():

@@ -1,7 +1,8 @@
 """`make test`: brings about what the tests of this machine need, then runs them.
 
 As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run in several
-processes, four at once, each with clusters of its own. `make test-unit` and `make test-integration` run what needs no cluster.
+processes, four at once, each with clusters of its own; as root, one that is skipped has failed. `make test-unit` and
+`make test-integration` run what needs no cluster.
 """
 
 import os
@@ -85,7 +86,10 @@ def main() -> None:
 
 
 def run(parts: Sequence[Sequence[str]], at_once: int, *options: str, start: side_by_side.Start = side_by_side.process) -> int:
-    """Run pytest for each part, so many at once, print what was slow, and return the first exit code that is not 0."""
+    """Run pytest for each part, so many at once, print what was slow and what was skipped, and return the first exit code that is not 0.
+
+    As root on Linux, a test that was skipped has failed: else a machine that can run nothing would pass.
+    """
     with tempfile.TemporaryDirectory() as folder:
         measured = [Path(folder) / str(number) for number in range(len(parts))]
         commands = [
@@ -94,7 +98,14 @@ def run(parts: Sequence[Sequence[str]], at_once: int, *options: str, start: side
         code = side_by_side.run(commands, at_once, start)
         for path in measured:
             print("", *costs.report(costs.read([path])), sep="\n")
-    return code
+        ran = costs.read(measured)
+    print("", *costs.skips(ran), sep="\n")
+    return code or int(_can_run_all() and any(cost.skipped for cost in ran))
+
+
+def _can_run_all() -> bool:
+    """Return whether this machine should be able to run all tests; elsewhere, those that need root are skipped."""
+    return sys.platform == "linux" and os.geteuid() == 0
 
 
 if __name__ == "__main__":

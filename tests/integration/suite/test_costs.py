@@ -1,7 +1,10 @@
 """What `make test` says at its end: which files and tests took longest, and how much of that they only waited."""
 
+import pytest
+
 from e2e import costs
-from e2e.costs import Cost, read, report
+from e2e.costs import Cost, read, report, skips
+from e2e.test import run
 
 SOME = [
     Cost("tests/a.py::test_one", setup=1.0, call=2.0, teardown=1.0, cpu=1.0),
@@ -20,6 +23,24 @@ def test_the_sum_comes_first_then_files_then_tests_each_with_the_longest_first()
         ["4.0", "1.0", "1.0", "1.0", "75%", "tests/a.py::test_one"],
         ["1.0", "0.0", "0.0", "1.5", "0%", "tests/a.py::test_two"],
     ]
+
+
+def test_what_was_skipped_is_told_with_its_reason():
+    skipped = [Cost("tests/c.py::test_four", setup=1.0, call=0.0, teardown=0.0, cpu=0.0, skipped="Skipped: no root")] * 2
+    assert skips([*SOME, *skipped]) == ["2 of 5 tests were skipped", "       2 Skipped: no root"]
+    assert skips(SOME) == ["0 of 3 tests were skipped"]
+
+
+@pytest.mark.parametrize(("user", "code"), [(0, 1), (1000, 0)])
+def test_a_run_of_root_on_linux_in_which_tests_were_skipped_has_failed(monkeypatch, tmp_path, capfd, user, code):
+    path = tmp_path / "test_it.py"
+    path.write_text("import pytest\ndef test_it():\n    pytest.skip('not here')\ndef test_other():\n    pass\n")
+    monkeypatch.setattr("e2e.test.sys.platform", "linux")
+    monkeypatch.setattr("e2e.test.os.geteuid", lambda: user)
+    assert run([["-p", "e2e.costs", str(path)]], 1, "-p", "no:cacheprovider") == code
+    out = capfd.readouterr().out
+    assert "1 of 2 tests were skipped" in out
+    assert "Skipped: not here" in out
 
 
 def test_only_the_slowest_are_told(monkeypatch):
