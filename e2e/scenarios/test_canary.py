@@ -17,7 +17,7 @@ from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.cluster.images import COUNTING_VLLM_IMAGE
 from e2e.controller import ControllerProcess
-from e2e.scenarios.test_traffic import FAST, GROUP, MODEL, Answers, version_of, weights
+from e2e.scenarios.test_traffic import FAST, GROUP, IN_A_ROW, MODEL, Answers, version_of, weights
 from e2e.waiting import KUBECTL_TIMEOUT, WAIT_SECONDS, until
 
 INTERVAL_SECONDS = 10
@@ -27,6 +27,8 @@ REACTION_SECONDS = 30.0
 """The most from the end of an interval to the next look, the status and the route, with other tests on the same cores; on idle ones it is
 about one (docs/concepts/traffic.md)."""
 FAIL_EVERY = 20
+MORE = 100
+"""Answers after those by which the canary counts as stopped."""
 MOST_LATENCY_RATIO = 100
 """The most that there is: a pod that stands still for seconds, on a machine with too much to do, is not what is judged here."""
 PORT, BEHIND = 8000, 8001
@@ -114,8 +116,9 @@ def check_stopped(cluster, namespace, answers):
     assert share <= 0.01
     assert (told["status"], told["reason"]) == ("False", "CanaryErrors")
     assert "requests failed" in told["message"]
-    time.sleep(1.0)  # requests that were under way
-    assert [entry for entry in answers.since(stopped + 1.0) if version_of(entry) != "v1"] == []
+    settled = answers.wait_all_from("v1", IN_A_ROW, stopped)  # after requests that were under way
+    until(lambda: len(answers.since(settled)) >= IN_A_ROW + MORE, "more answers")
+    assert [entry for entry in answers.since(settled) if version_of(entry) != "v1"] == []
 
 
 def check_events(cluster, namespace, *reasons):
@@ -159,7 +162,7 @@ def check_deleted(cluster, namespace, answers, url, most_retries):
     assert found["errors"] == {}
     assert found["answered"] >= 2 * USERS
     assert found["retries"] <= most_retries
-    assert lost == [] or most_retries
+    assert len(lost) <= most_retries
     return before
 
 

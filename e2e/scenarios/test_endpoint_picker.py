@@ -87,4 +87,9 @@ def test_of_two_replicas_one_leads_and_the_model_answers(serving_cluster, namesp
     with ControllerProcess(cluster):
         apply(cluster, namespace, behind, weight=1, replicas=2, resources={"requests": {"cpu": "50m", "memory": "64Mi"}})
         workspaces.wait_ready(cluster, namespace, "phi")
+        assert workspaces.get(cluster, namespace, "deployment", PICKER)["spec"]["replicas"] == 2
+        pods = {pod["metadata"]["name"] for pod in workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")}
+        assert len(pods) == 2
+        (lease,) = workspaces.items(cluster, namespace, "lease")
+        assert lease["spec"]["holderIdentity"].partition("_")[0] in pods
         assert ask(cluster, namespace) == [200] * 10

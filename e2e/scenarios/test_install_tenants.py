@@ -139,23 +139,24 @@ def test_a_reference_cannot_lead_elsewhere_on_the_api_server(developer, referenc
 
 
 NODE = [
-    pytest.param({"containers": [{**SERVER, "securityContext": {"privileged": True}}]}, "privileged", id="privileged"),
-    pytest.param({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "hostPath", id="host path"),
-    pytest.param({"hostNetwork": True}, "host namespaces", id="host network"),
+    pytest.param({"containers": [{**SERVER, "securityContext": {"privileged": True}}]}, "privileged containers", id="privileged"),
+    pytest.param({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "hostPath volumes", id="host path"),
+    pytest.param({"hostNetwork": True}, "hostNetwork", id="host network"),
     pytest.param(
         {"containers": [{**SERVER, "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}]},
-        "non-default capabilities",
+        "or with capabilities",
         id="capability",
     ),
 ]
 """Pods with access to the node."""
 
 
-@pytest.mark.parametrize(("spec", "_"), NODE)
-def test_templates_do_not_reach_the_node_unless_the_namespace_allows_it(developer, spec, _):
+@pytest.mark.parametrize(("spec", "word"), NODE)
+def test_templates_do_not_reach_the_node_unless_the_namespace_allows_it(developer, spec, word):
     cluster, namespace = developer.cluster, developer.namespace
     assert developer.apply(workspace(template(**spec))).startswith("ok ")
     found = workspaces.wait_reason(cluster, namespace, "mine", "WorkloadAccepted", "DryRunFailed")
+    assert word in found["message"]
     assert f"or label namespace {namespace} with pod-security.kubernetes.io/enforce=privileged" in found["message"]
     assert workspaces.items(cluster, namespace, "deployments,pods") == []
     cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=privileged")

@@ -27,18 +27,21 @@ def test_the_page_of_the_chart_has_no_rights_and_shows_each_user_what_his_token_
     workspaces.apply(cluster, team, workspaces.workspace("phi"), account, *role("Role", "reader", READ, team))
     token = cluster.kubectl("create", "token", ACCOUNT, "-n", team).strip()
 
-    seen: list[str] = []
+    def events_with(words, path):
+        """The events of a page, read for longer and longer until these words are among them."""
+        seen: list[str] = []
 
-    def is_shown():
-        seen.append(asked(cluster, f"events?namespace={team}", token, 5 * (len(seen) + 1)))
-        return f'"Workspace/{team}/phi"' in seen[-1]
+        def is_told():
+            seen.append(asked(cluster, path, token, 5 * (len(seen) + 1)))
+            return words in seen[-1]
+
+        until(is_told, f"the page to say {words}")
+        return seen[-1]
 
     # The API server learns of the role, and the page of the Workspace, when they come to it.
-    until(is_shown, "the page to show the Workspace")
-    shown = seen[-1]
-    assert f'"Workspace/{team}/phi"' in shown
+    shown = events_with(f'"Workspace/{team}/phi"', f"events?namespace={team}")
     assert f"models, namespace {team}, as system:serviceaccount:{team}:{ACCOUNT}" in shown
-    assert f'"Workspace/{team}/phi"' not in asked(cluster, "events", token)
+    assert f'"Workspace/{team}/phi"' not in events_with("you may not list Workspaces", "events")
     assert asked(cluster, "events", seconds=LONGEST_SECONDS).endswith("401")
     assert asked(cluster, "events", token[:-4], LONGEST_SECONDS).endswith("401")
 
