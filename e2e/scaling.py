@@ -99,10 +99,17 @@ def wait_zero(cluster: Cluster, namespace: str) -> dict[str, Any]:
     return workspaces.wait_reason(cluster, namespace, NAME, "EndpointsReady", "ScaledToZero", kind=KIND)
 
 
-def written_replicas(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return calls of the controller to the scale subresource of InferenceSets; it applies statuses and finalizers only."""
-    calls = [event["objectRef"] for event in cluster.audit_events(ACTOR) if event.get("objectRef")]
-    return [call for call in calls if call.get("resource") == "inferencesets" and call.get("subresource") == "scale"]
+def written_replicas(cluster: Cluster, namespace: str) -> list[tuple[str, str]]:
+    """Return the calls by which the controller may have changed the replicas of the set: (verb, subresource).
+
+    It writes statuses, and applies its finalizer once, which is the first call and left out.
+    """
+    events = cluster.audit_events(ACTOR)
+    calls = [(event["verb"], ref) for event in events if (ref := event.get("objectRef", {})).get("namespace") == namespace]
+    ours = [(verb, ref.get("subresource", "")) for verb, ref in calls if ref["resource"] == "inferencesets"]
+    written = [call for call in ours if call[1] != "status" and call[0] not in {"get", "list", "watch"}]
+    assert written[:1] == [("patch", "")], "the finalizer is applied first"  # noqa: S101 - a test looks
+    return written[1:]
 
 
 def reason_of(cluster: Cluster, namespace: str) -> str:

@@ -91,7 +91,7 @@ def bursts_at_zero(cluster, namespace, gateway):
     print("longest answer of each round:", sorted(durations), "requests beside them:", sampled)
     assert sorted(durations)[len(durations) // 2] <= WITHIN
     assert get(cluster, namespace)["status"]["autoscaling"]["coldStartSeconds"] >= 3
-    assert written_replicas(cluster) == []
+    assert written_replicas(cluster, namespace) == []
 
 
 def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, controller):
@@ -127,7 +127,7 @@ def test_a_queue_adds_copies_and_they_go_without_a_cut_stream(scaling_cluster, n
     print("streams during the scale-down:", len(streams.answers), "broken:", len(streams.broken))
     assert streams.broken == []
     assert len(streams.answers) > CLIENTS
-    assert written_replicas(cluster) == []
+    assert written_replicas(cluster, namespace) == []
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,10 @@ def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, ga
     cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused-", actor="user")
     until(lambda: reason_of(cluster, namespace) == "Scaled", "the end of the pause to be told")
     cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=0")
-    until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told")
-    cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
+    try:
+        until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told")
+    finally:
+        cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
     until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back")
     assert get(cluster, namespace)["spec"]["replicas"] == 2
     crd = cluster.kubectl("get", "crd", "scaledobjects.keda.sh", "-o", "json")
@@ -178,7 +180,7 @@ def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, ga
     cluster.kubectl("patch", KIND, NAME, "-n", namespace, "--type=json", "-p", change, actor="user")
     until(lambda: workspaces.items(cluster, namespace, "scaledobject") == [], "the ScaledObject to go")
     assert get(cluster, namespace)["spec"]["replicas"] == 2
-    assert written_replicas(cluster) == []
+    assert written_replicas(cluster, namespace) == []
     # What rights autoscaling adds is all used. That no other right is used, the cluster's fixture checks.
     ours = [event for event in cluster.audit_events(ACTOR) if event.get("userAgent") == AGENT]
     assert granted({**GATE, **AUTOSCALING}) - granted(GATE) <= used(ours)

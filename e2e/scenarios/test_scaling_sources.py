@@ -78,7 +78,7 @@ def test_a_prometheus_is_the_source_of_loads_and_keda_s_end_is_told(measured_clu
             cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
         until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back")
         assert lost(burst(cluster, url)) == {}
-        assert written_replicas(cluster) == []
+        assert written_replicas(cluster, namespace) == []
         ours = [event for event in cluster.audit_events(ACTOR) if event.get("userAgent") == AGENT]
         leases = [event for event in ours if "operator.keda.sh" in event["requestURI"]]
         assert {event["verb"] for event in leases} <= {"list", "watch"}
