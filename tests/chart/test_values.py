@@ -432,8 +432,8 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
             id="beside KAITO",
         ),
         pytest.param(
-            {"scope": {"namespaces": ["team-a", "default", "kube-system"]}},
-            "default in scope.namespaces, kube-system in scope.namespaces have no effect: the controller's policy refuses objects "
+            {"scope": {"namespaces": ["team-a", "system", "kube-system"]}},
+            "system in scope.namespaces, kube-system in scope.namespaces have no effect: the controller's policy refuses objects "
             "of Workspaces there (controllerPolicy.systemNamespaces, that of the release, kube-*).",
             id="namespaces of the release and of the cluster",
         ),
@@ -455,11 +455,10 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
         pytest.param(
             GATE
             | {
-                "gateway": {"namespace": "edge", "name": "g"},
                 "gatewayNamespaces": ["team-a", "edge"],
                 "scope": {"namespaces": ["team-a"], "gatewaysEverywhere": False},
             },
-            "gateway, edge in gatewayNamespaces have no effect: scope.gatewaysEverywhere=false shows only those in scope.namespaces.",
+            "edge in gatewayNamespaces has no effect: scope.gatewaysEverywhere=false shows only those in scope.namespaces.",
             id="a Gateway out of sight",
         ),
         pytest.param(
