@@ -357,7 +357,7 @@ def notes(values):
         pytest.param({"scope": {"namespaces": ["a", "b"]}}, "status --namespace b", "all-namespaces", id="namespaces"),
         pytest.param(
             {"scope": {"namespaces": ["a"]}, "gatewayRemoval": True},
-            "kubectl get helmreleases --namespace a",
+            "kubectl get helmreleases,ocirepositories --namespace a",
             "all-namespaces",
             id="removal in namespaces",
         ),
