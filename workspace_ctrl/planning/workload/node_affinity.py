@@ -15,6 +15,8 @@ INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
 _SELECTOR: Final = "resource.labelSelector"
 _LONGEST_NODE_NAME: Final = 253
 _LONGEST_LABELS: Final = 512
+_COMPARED: Final = {"Gt": ">", "Lt": "<"}
+"""Operators of numbers, which only a template can have."""
 _QUOTED: Final = 64
 """Characters of a user's value that a message quotes."""
 TOLERATIONS: Final[tuple[Mapping[str, str], ...]] = (
@@ -70,18 +72,17 @@ def _mappings(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def _in_words(expression: Mapping[str, Any]) -> str:
-    key, values = str(expression.get("key")), ",".join(map(str, expression.get("values") or ()))
-    match expression.get("operator"):
+    key, operator, given = expression.get("key"), str(expression.get("operator")), expression.get("values")
+    values = ",".join(map(str, given)) if isinstance(given, list | tuple) else ""
+    match operator:
         case "In":
             return f"{key} in ({values})" if "," in values else f"{key}={values}"
         case "NotIn":
             return f"{key} notin ({values})"
         case "DoesNotExist":
             return f"!{key}"
-        case "Gt" | "Lt" as operator:
-            return f"{key} {'>' if operator == 'Gt' else '<'} {values}"
         case _:
-            return key
+            return f"{key} {_COMPARED[operator]} {values}" if operator in _COMPARED else str(key)
 
 
 def _check(resource: Resource) -> None:

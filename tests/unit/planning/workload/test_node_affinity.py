@@ -160,7 +160,7 @@ def required(*terms):
         (required({"matchFields": []}), ""),
         ({"nodeSelector": ["disk"], "affinity": {"nodeAffinity": "ssd"}}, ""),
         ({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": 3}}}}, ""),
-        (required("a", {"matchExpressions": [3, {"key": ["x"], "operator": {}, "values": None}]}), "['x']"),
+        (required("a", {"matchExpressions": [3, {"key": ["x"], "operator": {}, "values": 3}]}), "['x']"),
     ],
 )
 def test_the_labels_that_a_template_wants_are_among_them_whatever_it_has(pod, labels):
