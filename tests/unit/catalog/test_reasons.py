@@ -25,7 +25,7 @@ EXPANDED = {f"{{}}{end}": {f"{kind}{end}" for kind in KINDS} for end in ("Accept
 """Reasons that the code puts together, as they are in the table; of a pod it is any reason of the kubelet."""
 NO_REASONS = """
 All Always AlwaysAllow Apply Authorization ChartDriftDetector ClusterRole ClusterRoleBinding ConfigMap ContainerCreating
-CrashLoopBackOff Delete
+CrashLoopBackOff Delete Gt Lt
 Dependencies Deployment DestinationRule Directory DoesNotExist EndpointPickerRefMissing Equal ErrImageNeverPull ErrImagePull Evicted Exact
 Exists FailOpen Failed FallbackToLogsOnError False FetchFailed GCPBackendPolicy Gateway GatewayClass Gi HTTPRoute HealthCheckPolicy Helm
 HelmRelease IfNotPresent ImageInspectError ImagePullBackOff In InferenceObjective InferencePool InvalidImageName InvalidKind Link
