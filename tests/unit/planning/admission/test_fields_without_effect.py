@@ -200,6 +200,16 @@ def picker(**fields):
         ),
         pytest.param(
             a_set(
+                autoscaling={"maxReplicas": 3, "target": {"metric": "kvCacheUtilization", "value": 100}},
+                nodeCountLimit=3,
+                replicas=2,
+            ),
+            SCALED,
+            (),
+            id="a limit that is the maximum, and a target that is the whole cache",
+        ),
+        pytest.param(
+            a_set(
                 {f"{SCALING}auto-provision": "true"},
                 nodeCountLimit=7,
                 template_inference={"preset": {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "t"}}},
@@ -343,3 +353,11 @@ EXAMPLES = {
 def test_no_example_has_something_without_effect(example):
     warnings = judge(EXAMPLES[example], Known(), SCALED).warnings
     assert [warning for warning in warnings if "no effect" in warning or "ignored" in warning] == []
+
+
+def test_nodes_whose_gpus_are_not_known_are_named_as_many_as_they_are():
+    nodes = [{"kind": "Node", "metadata": {"name": name, "labels": {"gpu": "yes"}}} for name in ("a", "b")]
+    resource = {"labelSelector": {"matchLabels": {"gpu": "yes"}}}
+    for some, named in ((nodes[:1], "Node a: "), (nodes, "Nodes a, b: ")):
+        verdict = judge(quickstart(resource=resource), Known([GATEWAY, CLASS, *some]), SETTINGS)
+        assert f"{named}GPUs not known" in " ".join((*verdict.refusals, *verdict.warnings))
