@@ -29,6 +29,7 @@ from tests.unit.factories import (
     workspace,
 )
 from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chain import evaluate
@@ -62,6 +63,13 @@ def conditions(snapshot=READY, decided=None, record=None):
 def state(entries, type_):
     found = find(entries, type_)
     return (found.status, found.reason) if found else None
+
+
+def test_what_pods_are_made_from_stays_in_the_status_until_it_is_known_anew():
+    earlier, newer = PodsStatus(version="0.1.9", inputs="a"), PodsStatus(version="0.2.0", inputs="b")
+    before = replace(workspace(), stored_status=pack_status({"pods": {"version": "0.1.9", "inputs": "a"}}, "Workspace"))
+    assert status(before, READY, decisions(), NOW).pods == earlier
+    assert status(before, READY, replace(decisions(), pods=newer), NOW).pods == newer
 
 
 def test_when_every_link_holds_the_workspace_is_ready():
