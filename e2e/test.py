@@ -96,11 +96,12 @@ def run(parts: Sequence[Sequence[str]], at_once: int, *options: str, start: side
             [*forked.PYTEST, *options, f"--costs={path}", *arguments] for arguments, path in zip(parts, measured, strict=True)
         ]
         code = side_by_side.run(commands, at_once, start)
-        for path in measured:
-            print("", *costs.report(costs.read([path])), sep="\n")
-        ran = costs.read(measured)
-    print("", *costs.skips(ran), sep="\n")
-    return code or int(_can_run_all() and any(cost.skipped for cost in ran))
+        ran = [costs.read([path]) for path in measured]
+    for part in ran:
+        print("", *costs.report(part), sep="\n")
+    tests = [cost for part in ran for cost in part]
+    print("", *costs.skips(tests), sep="\n")
+    return code or int(_can_run_all() and any(cost.skipped for cost in tests))
 
 
 def _can_run_all() -> bool:

@@ -1,6 +1,6 @@
-"""Settings in the file that have no effect beside the others: each is told once, because whoever wrote it expects something of it.
+"""Settings of the file that have no effect because of others: each is a warning, as whoever wrote it expects something of it.
 
-The chart tells the same of its values (`workspace-ctrl.valuesWithoutEffect` in `charts/workspace-ctrl/templates/_checks.tpl`), or refuses
+The chart warns of its values as well (`workspace-ctrl.valuesWithoutEffect` in `charts/workspace-ctrl/templates/_checks.tpl`), or refuses
 them.
 """
 

@@ -22,8 +22,7 @@
 {{- range list "workspaces.kaito.sh" "inferencesets.kaito.sh" }}
 {{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . }}
 {{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
-{{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
-{{- if and (eq $owner (printf "%s/%s" $.Release.Namespace $.Release.Name)) (ne (get $annotations "helm.sh/resource-policy") "keep") }}
+{{- if and (include "workspace-ctrl.isOfRelease" (list $ $crd)) (ne (get $annotations "helm.sh/resource-policy") "keep") }}
 {{- fail (printf "\n\nThe CRD %s belongs to this release, and Helm would delete it, with all objects, because mode=companion does not install it.\nFirst upgrade with crds.keep=true, or let the chart of KAITO take it over (helm upgrade --take-ownership).\n" .) }}
 {{- end }}
 {{- end }}
@@ -103,13 +102,8 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if hasKey .Subcharts "flux2" }}
-{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "helmreleases.helm.toolkit.fluxcd.io" }}
-{{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
-{{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
-{{- if and $crd (ne $owner (printf "%s/%s" .Release.Namespace .Release.Name)) }}
+{{- if and (hasKey .Subcharts "flux2") (include "workspace-ctrl.hasOtherFlux" .) }}
 {{- fail "\n\nFlux or its CRDs are already installed in this cluster, which can have only one Flux: set flux2.enabled=false.\nIf only CRDs are left of a release with another name or namespace, do not delete them, which deletes all objects of\ntheir kinds, but hand them over (docs/uninstalling.md#moving-a-release).\n" }}
-{{- end }}
 {{- end }}
 {{- end }}
 

@@ -89,9 +89,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* Whether the cluster has a Flux that is not this release's. */ -}}
 {{- define "workspace-ctrl.hasOtherFlux" -}}
 {{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "helmreleases.helm.toolkit.fluxcd.io" }}
-{{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
+{{- if and $crd (not (include "workspace-ctrl.isOfRelease" (list . $crd))) }}true{{ end }}
+{{- end }}
+
+{{- /* Whether an object belongs to this release: (list context object). */ -}}
+{{- define "workspace-ctrl.isOfRelease" -}}
+{{- $release := (index . 0).Release }}
+{{- $annotations := dig "metadata" "annotations" (dict) (index . 1) | default dict }}
 {{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
-{{- if and $crd (ne $owner (printf "%s/%s" .Release.Namespace .Release.Name)) }}true{{ end }}
+{{- if eq $owner (printf "%s/%s" $release.Namespace $release.Name) }}true{{ end }}
 {{- end }}
 
 {{- define "workspace-ctrl.companion" -}}

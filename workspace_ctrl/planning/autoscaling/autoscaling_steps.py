@@ -4,13 +4,11 @@ from functools import partial
 from typing import Final
 
 from workspace_ctrl.api.autoscaling_spec import Autoscaling
-from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.model.plan_decisions import LinkName, Problem, Scaling
 from workspace_ctrl.planning.autoscaling.scaled_object import SCALED_OBJECT, WantedScaling, scaled_object
 from workspace_ctrl.planning.autoscaling.triggers import MeasuredPool
 from workspace_ctrl.planning.chart.flow_control import unheld
-from workspace_ctrl.planning.chart.source import choose_chart
+from workspace_ctrl.planning.chart.source import layout_of
 from workspace_ctrl.planning.desired_serving import DesiredServing
 from workspace_ctrl.planning.desired_state import Desired
 from workspace_ctrl.planning.plan_builder import PlanBuilder
@@ -104,10 +102,8 @@ def _why_not_held(serving: DesiredServing, settings: PlanSettings) -> str:
             )
     if serving.route_ref:
         return "the time-outs of gateway.httpRouteRef are not those of the controller"
-    try:
-        chart = choose_chart(serving.gateway.chart if serving.gateway is not None else None, settings)
-        layout = find_layout(chart.values_of, chart.version)
-    except (SpecError, UnknownChartError):
+    layout = layout_of(serving.gateway.chart if serving.gateway is not None else None, settings)
+    if layout is None:
         return "the chart of the endpoint picker is not known"  # its own problem is reported
     picker = serving.gateway.endpoint_picker if serving.gateway is not None else None
     return unheld(layout, settings.picker.values, (picker.values if picker is not None else None) or {})

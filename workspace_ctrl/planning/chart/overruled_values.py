@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.charts import ChartValue, UnknownChartError, find_layout, value_at
-from workspace_ctrl.planning.chart.source import choose_chart
+from workspace_ctrl.catalog.charts import ChartValue, value_at
+from workspace_ctrl.planning.chart.source import layout_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 
 
@@ -14,10 +13,8 @@ def overruled_values(gateway: GatewaySpec, settings: PlanSettings) -> Iterator[s
     picker = gateway.endpoint_picker
     if picker is None or not picker.values:
         return
-    try:
-        chart = choose_chart(gateway.chart, settings)
-        layout = find_layout(chart.values_of, chart.version)
-    except (SpecError, UnknownChartError):
+    layout = layout_of(gateway.chart, settings)
+    if layout is None:
         return
     for decision, field, given in (
         (ChartValue.REPLICAS, "replicas", picker.replicas),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from workspace_ctrl.api.endpoint_picker_spec import Chart
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.charts import UnknownChartError, find_layout, registry_tag
+from workspace_ctrl.catalog.charts import ChartLayout, UnknownChartError, find_layout, registry_tag
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 
@@ -31,6 +31,15 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
     if version == source.version and not asked.digest:
         return source
     return replace(source, version=version, digest=asked.digest or source.digest)
+
+
+def layout_of(asked: Chart | None, settings: PlanSettings) -> ChartLayout | None:
+    """Return the layout of the chart that a Workspace uses; None if it may not, or its layout is not known, which is reported elsewhere."""
+    try:
+        chart = choose_chart(asked, settings)
+        return find_layout(chart.values_of, chart.version)
+    except (SpecError, UnknownChartError):
+        return None
 
 
 def _check_digest(digest: str | None, version: str, source: ChartSource) -> None:

@@ -11,13 +11,12 @@ from functools import partial
 from typing import Final
 
 from workspace_ctrl.api.endpoint_picker_spec import Chart
-from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.gateway_spec import Objective
 from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 from workspace_ctrl.api.names import objective_name
-from workspace_ctrl.catalog.charts import UnknownChartError, find_layout, known_layout
+from workspace_ctrl.catalog.charts import known_layout
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
-from workspace_ctrl.planning.chart.source import choose_chart
+from workspace_ctrl.planning.chart.source import layout_of
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -80,11 +79,8 @@ def unwatched_problem(problem: str, groups: Sequence[str]) -> Problem:
 
 def groups_of(asked: Chart | None, settings: PlanSettings) -> tuple[str, ...]:
     """Return the API groups that the endpoint picker of a chart knows; that of the inference extension if the chart is not known."""
-    try:
-        chart = choose_chart(asked, settings)
-        return find_layout(chart.values_of, chart.version).objective_groups
-    except (SpecError, UnknownChartError):
-        return (OBJECTIVES_GROUP,)  # the chart's own problem is reported
+    layout = layout_of(asked, settings)
+    return layout.objective_groups if layout is not None else (OBJECTIVES_GROUP,)  # the chart's own problem is reported
 
 
 def concerns_llm_d(there: Iterable[InferenceObjective], settings: PlanSettings, *, wanted: bool, own_pool: bool) -> bool:
